@@ -14,6 +14,8 @@ pub enum Kind {
     Denied,
     /// The process is not there, or no longer. Exit code 1.
     Gone,
+    /// The process runs, but it is no Python. Exit code 1.
+    NotPython,
     /// A Python, but one that pitviper has no layout for. Exit code 1.
     Unsupported,
 }

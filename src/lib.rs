@@ -1,4 +1,10 @@
 //! See inside any running CPython, from outside.
 pub mod address;
 pub mod binary;
+pub mod cli;
 pub mod error;
+pub mod layout;
+pub mod memory;
+pub mod os;
+pub mod python;
+pub mod target;

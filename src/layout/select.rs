@@ -1,0 +1,158 @@
+//! Which table a build is read with. Refuses rather than guesses.
+
+use crate::address::Version;
+use crate::binary::Machine;
+use crate::error::{Error, Kind, Result};
+use crate::layout::debug_offsets;
+use crate::layout::table::{Flavour, Table};
+use crate::layout::{Layout, Source};
+use std::collections::BTreeMap;
+
+include!(concat!(env!("OUT_DIR"), "/tables.rs"));
+
+/// What is known of the interpreter before its layout is: enough to choose one.
+#[derive(Clone, Debug)]
+pub struct Build {
+    /// Its version.
+    pub version: Version,
+    /// Its flavour.
+    pub flavour: Flavour,
+    /// The machine it runs on.
+    pub machine: Machine,
+    /// Sizes of its exported data symbols, where they could be read.
+    pub symbol_sizes: BTreeMap<String, u64>,
+    /// The start of its `_PyRuntime`, if that is a `_Py_DebugOffsets`.
+    pub debug_offsets: Option<Vec<u8>>,
+}
+
+impl Build {
+    /// A build of which nothing else is known.
+    pub fn new(version: Version, flavour: Flavour, machine: Machine) -> Self {
+        Self { version, flavour, machine, symbol_sizes: BTreeMap::new(), debug_offsets: None }
+    }
+}
+
+/// The names of all tables that are compiled in, in order.
+pub fn table_names() -> impl Iterator<Item = &'static str> {
+    TABLES.iter().map(|(name, _)| *name)
+}
+
+/// The compiled-in tables of the series of `version`; if there are none and the version is newer
+/// than all, those of the newest series. A table that cannot be parsed is left out: a test sees to
+/// it that there is none.
+pub fn known_tables(version: Version) -> Vec<(String, Table)> {
+    let series = |(major, minor): (u8, u8)| {
+        let prefix = format!("{major}.{minor}.");
+        TABLES.iter().filter(move |(name, _)| name.starts_with(&prefix))
+    };
+    let wanted = (version.major, version.minor);
+    let newest = TABLES.iter().filter_map(|(name, _)| series_of(name)).max().unwrap_or(wanted);
+    series(wanted.min(newest))
+        .filter_map(|(name, text)| Some(((*name).to_owned(), Table::parse(name, text).ok()?)))
+        .collect()
+}
+
+fn series_of(name: &str) -> Option<(u8, u8)> {
+    let mut parts = name.split('.');
+    Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
+}
+
+/// The first and last series that tables cover, as 2.7 and 3.15.
+pub fn supported_series() -> ((u8, u8), (u8, u8)) {
+    let series = || TABLES.iter().filter_map(|(name, _)| series_of(name));
+    (series().min().unwrap_or((0, 0)), series().max().unwrap_or((0, 0)))
+}
+
+/// The layout of `build`, out of `tables`.
+///
+/// A table whose range covers the version is taken; among several the one whose fingerprints fit
+/// best. A version outside every range of its series is read only if the sizes of its symbols, or
+/// its own `_Py_DebugOffsets`, prove that a table holds. Everything else is refused with a hint.
+pub fn select(build: &Build, tables: &[(String, Table)]) -> Result<Layout> {
+    let mut fitting: Vec<(u32, &(String, Table))> = tables
+        .iter()
+        .filter(|(_, table)| table.flavours.contains(&build.flavour) && table.machines.contains(&build.machine))
+        .filter_map(|entry| Some((fit(build, &entry.1)?, entry)))
+        .collect();
+    fitting.sort_by_key(|(score, entry)| (std::cmp::Reverse(*score), std::cmp::Reverse(entry.1.versions)));
+    let Some((_, (name, table))) = fitting.first() else { return Err(unsupported(build, tables)) };
+    let covered = table.covers(build.version);
+    let source = if table.same_series(build.version) {
+        Source::Table { name: name.clone(), own: build.debug_offsets.is_some(), covered }
+    } else {
+        Source::NewerThanKnown { name: name.clone() }
+    };
+    load(build, table, source).map_err(|problem| unsupported(build, tables).because(problem))
+}
+
+/// The layout of `build` by a table that the user vouches for.
+pub fn from_user_table(build: &Build, name: &str, text: &str) -> Result<Layout> {
+    let table = Table::parse(name, text)?;
+    load(build, &table, Source::User(name.to_owned())).map_err(|problem| {
+        Error::new(Kind::Usage, format!("{name} is not an offset table for CPython {}", build.version))
+            .because(problem)
+            .hint("make one with `pitviper offsets BINARY > table.toml` from this very interpreter with debug info")
+    })
+}
+
+/// The layout of `build` by the numbers of `table` and, above them, the target's own.
+pub fn load(build: &Build, table: &Table, source: Source) -> Result<Layout, String> {
+    let mut table = table.clone();
+    let mut warnings = Vec::new();
+    if let Some(bytes) = &build.debug_offsets {
+        warnings = debug_offsets::apply(&mut table, bytes);
+    }
+    if let Source::NewerThanKnown { name } = &source {
+        warnings.push(format!(
+            "CPython {} is newer than this pitviper knows; it is read by its own debug offsets and, where those are silent, as {name}",
+            build.version
+        ));
+    }
+    let mut layout = Layout::from_table(&table, build.version, build.flavour, source)?;
+    layout.warnings = warnings;
+    Ok(layout)
+}
+
+/// How well `table` fits: `None` where it must not be used.
+fn fit(build: &Build, table: &Table) -> Option<u32> {
+    let mut agreeing = 0;
+    let mut disagreeing = 0;
+    for (symbol, sizes) in &table.fingerprints {
+        match build.symbol_sizes.get(symbol) {
+            Some(size) if sizes.contains(size) => agreeing += 1,
+            // The header of an object: of another kind of build.
+            Some(_) if symbol == "_Py_NoneStruct" => return None,
+            Some(_) => disagreeing += 1,
+            None => {}
+        }
+    }
+    let own = build.debug_offsets.is_some();
+    if table.covers(build.version) {
+        return Some(1000 + agreeing * 10 - disagreeing.min(10));
+    }
+    let proven = disagreeing == 0 && agreeing >= 2;
+    let same_series = table.same_series(build.version) && build.version.level == crate::address::Level::Final;
+    (own || (same_series && proven)).then_some(500 + agreeing * 10 - disagreeing.min(10))
+}
+
+#[cold]
+fn unsupported(build: &Build, tables: &[(String, Table)]) -> Error {
+    let (first, last) = supported_series();
+    let Build { version, flavour, machine, .. } = build;
+    let mut error = Error::new(
+        Kind::Unsupported,
+        format!("no offset table for CPython {version} ({flavour}, {})", machine.name()),
+    );
+    let ranges: Vec<String> = tables
+        .iter()
+        .filter(|(_, table)| table.same_series(*version))
+        .filter_map(|(_, table)| table.versions.map(|(a, b)| format!("{a} to {b}")))
+        .collect();
+    if ranges.is_empty() {
+        error = error.because(format!("tables exist for {}.{} to {}.{}", first.0, first.1, last.0, last.1));
+    } else {
+        error = error.because(format!("tables of this series hold for {}", ranges.join(", ")));
+    }
+    error
+        .hint("make a table from this interpreter's debug info: `pitviper offsets BINARY > my.toml`, then add `--offsets my.toml`")
+}

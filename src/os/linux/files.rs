@@ -1,0 +1,59 @@
+//! The files a process has mapped, whatever has become of their names.
+
+use crate::address::Pid;
+use crate::os::Mapping;
+use memmap2::Mmap;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The bytes of a file, mapped into our memory.
+#[derive(Debug)]
+pub struct FileBytes(Mmap);
+
+impl std::ops::Deref for FileBytes {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Maps the file at `path`.
+pub fn read_file(path: &Path) -> io::Result<FileBytes> {
+    map(&File::open(path)?)
+}
+
+fn map(file: &File) -> io::Result<FileBytes> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    // SAFETY: the mapping is private and only read. Should someone shorten the file meanwhile, a
+    // read would raise SIGBUS, as for every program that maps files; interpreters are replaced by
+    // renaming, not by truncation.
+    unsafe { Mmap::map(file) }.map(FileBytes)
+}
+
+/// Maps the very file that `mapping` of `pid` shows, also if it was deleted, replaced or lies in
+/// another mount namespace; and tells by which path it was found.
+///
+/// A path is believed only if device and inode are those of the mapping: for a chrooted process
+/// seen from outside, the path in /proc/PID/maps is relative to *our* root.
+pub fn open_mapping(pid: Pid, mapping: &Mapping) -> io::Result<(FileBytes, PathBuf)> {
+    let folder = super::folder(pid);
+    let inside = mapping.path.strip_prefix("/").unwrap_or(&mapping.path);
+    let candidates = [
+        folder.join(format!("map_files/{:x}-{:x}", mapping.start, mapping.end)),
+        folder.join("exe"),
+        folder.join("root").join(inside),
+        mapping.path.clone(),
+    ];
+    for path in candidates {
+        let Ok(file) = File::open(&path) else { continue };
+        let Ok(meta) = file.metadata() else { continue };
+        if meta.ino() == mapping.inode && meta.is_file() {
+            return Ok((map(&file)?, path));
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::NotFound, "the mapped file cannot be opened under any of its names"))
+}

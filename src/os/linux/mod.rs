@@ -1,0 +1,27 @@
+//! Linux: /proc, `process_vm_readv` and ptrace.
+
+mod denied;
+mod files;
+mod maps;
+mod memory;
+mod process;
+mod stop;
+mod syscalls;
+mod threads;
+
+pub use denied::{access, denied, hints as denied_hints};
+pub use files::{FileBytes, open_mapping, read_file};
+pub use maps::{Mapping, maps};
+pub use memory::{ReadFailure, RemoteMemory};
+pub use process::{Process, ProcessState, children, process, processes};
+pub use stop::{StopError, StoppedThread, Tracer};
+pub use syscalls::{Syscall, SyscallTarget};
+pub use threads::{Activity, ThreadStatus, native_ids, thread_ids, thread_name};
+
+use crate::address::Pid;
+use std::path::PathBuf;
+
+/// The folder of `pid` in /proc.
+fn folder(pid: Pid) -> PathBuf {
+    PathBuf::from(format!("/proc/{pid}"))
+}

@@ -1,0 +1,123 @@
+//! What the kernel says of a process as a whole.
+
+use crate::address::Pid;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::ffi::OsStringExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
+
+/// Whether a process can still be looked at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ProcessState {
+    /// It lives.
+    Alive,
+    /// It has ended and waits for its parent: its memory is gone.
+    Zombie,
+}
+
+/// Facts about a process.
+#[derive(Clone, Debug)]
+pub struct Process {
+    /// Its id here.
+    pub pid: Pid,
+    /// Its parent's id here; 0 when the parent lives outside our namespace.
+    pub parent: Pid,
+    /// Whether it lives.
+    pub state: ProcessState,
+    /// When it started, in clock ticks since boot: with the pid this names a process for ever.
+    pub start_time: u64,
+    /// The kernel's short name for it.
+    pub name: String,
+    /// Its command line; empty for a kernel thread.
+    pub command: Vec<OsString>,
+    /// Its executable, as its mount namespace names it, without ` (deleted)`. `None` where we may
+    /// not know.
+    pub executable: Option<PathBuf>,
+    /// The user it runs as.
+    pub user: u32,
+}
+
+impl Process {
+    /// The command line as a shell would show it, bytes that are no text replaced.
+    pub fn command_text(&self) -> String {
+        let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
+        if words.is_empty() { format!("[{}]", self.name) } else { words.join(" ") }
+    }
+}
+
+/// Facts about `pid`; an error if there is no such process.
+pub fn process(pid: Pid) -> io::Result<Process> {
+    let folder = super::folder(pid);
+    let stat = std::fs::read(folder.join("stat"))?;
+    let fields = after_name(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+    let field = |index: usize| fields.split(' ').nth(index).and_then(|text| text.trim().parse::<u64>().ok());
+    let state = match fields.chars().next() {
+        Some('Z' | 'X' | 'x') => ProcessState::Zombie,
+        _ => ProcessState::Alive,
+    };
+    let command = std::fs::read(folder.join("cmdline")).unwrap_or_default();
+    Ok(Process {
+        pid,
+        parent: Pid(field(1).and_then(|parent| u32::try_from(parent).ok()).unwrap_or(0)),
+        state,
+        start_time: field(19).unwrap_or(0),
+        name: short_name(&stat),
+        command: command
+            .strip_suffix(b"\0")
+            .map(|line| line.split(|b| *b == 0).map(|word| OsString::from_vec(word.to_vec())).collect())
+            .unwrap_or_default(),
+        executable: std::fs::read_link(folder.join("exe")).ok().map(without_deleted),
+        user: std::fs::metadata(&folder).map(|meta| meta.uid()).unwrap_or(u32::MAX),
+    })
+}
+
+fn without_deleted(path: PathBuf) -> PathBuf {
+    let bytes = path.into_os_string().into_vec();
+    let kept = bytes.strip_suffix(b" (deleted)").unwrap_or(&bytes);
+    PathBuf::from(OsString::from_vec(kept.to_vec()))
+}
+
+/// The text behind the name in /proc/PID/stat. The name stands in parentheses and may itself hold
+/// spaces and parentheses, so the last one counts.
+fn after_name(stat: &[u8]) -> Option<&str> {
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    std::str::from_utf8(stat.get(end + 2..)?).ok()
+}
+
+fn short_name(stat: &[u8]) -> String {
+    let start = stat.iter().position(|byte| *byte == b'(').map_or(0, |at| at + 1);
+    let end = stat.iter().rposition(|byte| *byte == b')').unwrap_or(start);
+    String::from_utf8_lossy(stat.get(start..end).unwrap_or_default()).into_owned()
+}
+
+/// The state letter in a /proc stat file: R, S, D, T, t, Z, X.
+pub(super) fn state_letter(stat: &[u8]) -> Option<char> {
+    after_name(stat)?.chars().next()
+}
+
+/// Every process we can see, in order of pid.
+pub fn processes() -> io::Result<Vec<Pid>> {
+    let entries = std::fs::read_dir("/proc")?;
+    let mut pids: Vec<Pid> =
+        entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Pid)).collect();
+    pids.sort_unstable();
+    Ok(pids)
+}
+
+/// `root` and all its descendants, parents before children.
+pub fn children(root: Pid) -> io::Result<Vec<Process>> {
+    let all: Vec<Process> = processes()?.into_iter().filter_map(|pid| process(pid).ok()).collect();
+    let mut tree: Vec<Process> = all.iter().filter(|p| p.pid == root).cloned().collect();
+    let mut next = 0;
+    // Bounded: every process is added once at most.
+    while let Some(parent) = tree.get(next).map(|p| p.pid) {
+        next += 1;
+        let found: Vec<Process> = all.iter().filter(|p| p.parent == parent && p.pid != root).cloned().collect();
+        tree.extend(found);
+        if tree.len() > all.len() {
+            break;
+        }
+    }
+    Ok(tree)
+}

@@ -1,0 +1,182 @@
+//! Code objects.
+
+use crate::address::Addr;
+use crate::layout::Instruction;
+use crate::python::line_table::{LineTable, Position};
+use crate::python::{Fault, Python, RawFrame, Result, flag};
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+/// A decoded code object: what does not change while it lives.
+#[derive(Clone, Debug)]
+pub struct Code {
+    /// Where it lies.
+    pub address: Addr,
+    /// `co_name`.
+    pub name: String,
+    /// `co_qualname`; `None` before 3.11.
+    pub qualname: Option<String>,
+    /// `co_filename`.
+    pub filename: String,
+    /// `co_firstlineno`.
+    pub first_line: i64,
+    /// `co_flags`.
+    pub flags: i32,
+    /// From instruction to line.
+    pub lines: LineTable,
+    /// Where the instructions begin; `None` where frames hold an index.
+    pub instructions: Option<Addr>,
+    /// How many bytes a frame of it takes in a chunk of frame memory (3.11+).
+    pub frame_bytes: Option<u64>,
+    /// The byte offset of the first instruction that counts as begun (3.11+).
+    pub first_traceable: i64,
+    /// The fields by which a reused address is noticed.
+    identity: Identity,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Identity {
+    name: Option<Addr>,
+    filename: Option<Addr>,
+    lines: Option<Addr>,
+    first_line: i32,
+}
+
+/// `CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR` (Include/cpython/code.h).
+const GENERATOR_FLAGS: i32 = 0x20 | 0x80 | 0x200;
+/// A greater line table is garbage: a function of a million lines has 20 MB.
+const MAX_LINE_TABLE: usize = 64 << 20;
+
+impl Code {
+    /// Whether calls of it make a generator, coroutine or async generator.
+    pub fn is_generator(&self) -> bool {
+        self.flags & GENERATOR_FLAGS != 0
+    }
+
+    /// `frame.f_lasti` of a frame of this code: the byte offset of its instruction, -1 before the
+    /// first. `base` is where the frame's copy of the bytecode begins.
+    pub fn lasti(&self, python: &Python<'_>, frame: &RawFrame) -> i64 {
+        match python.layout.words.instruction {
+            Instruction::ByteIndex => i64::from(frame.instruction as i32),
+            Instruction::UnitIndex => match frame.instruction as i32 {
+                before if before < 0 => -1,
+                index => i64::from(index) * 2,
+            },
+            Instruction::PreviousPointer | Instruction::Pointer => {
+                let base = self.bytecode(python, frame).map_or(0, Addr::get);
+                let offset = frame.instruction.wrapping_sub(base).cast_signed();
+                if offset < 0 { -1 } else { offset & !1 }
+            }
+        }
+    }
+
+    /// Where the bytecode begins that `frame` runs: in free-threaded builds of 3.14 and newer each
+    /// thread has a copy that it specialises.
+    fn bytecode(&self, python: &Python<'_>, frame: &RawFrame) -> Option<Addr> {
+        let copy = || {
+            let index = u64::try_from(frame.tlbc_index.filter(|index| *index > 0)?).ok()?;
+            let array = python.get_if(self.address, python.layout.code.tlbc).ok()??;
+            let array = array?;
+            let size = python.get_if(array, python.layout.code_array.size).ok()??;
+            let entries = python.layout.code_array.entries?;
+            if index >= size {
+                return None;
+            }
+            python.memory.pointer(array.offset(u64::from(entries.offset) + index * 8)).ok()?
+        };
+        copy().or(self.instructions)
+    }
+
+    /// The position in the source of the instruction at byte offset `lasti`.
+    pub fn position(&self, lasti: i64) -> Position {
+        self.lines.position(lasti)
+    }
+}
+
+impl Python<'_> {
+    /// Decodes the code object at `address`.
+    pub fn code(&self, address: Addr) -> Result<Code> {
+        let layout = &self.layout.code;
+        let identity = self.identity(address)?;
+        let qualname = self.get_if(address, layout.qualname)?.flatten();
+        let name = identity.name.ok_or(Fault::Null("the name of a code object"))?;
+        let filename = identity.filename.ok_or(Fault::Null("the file name of a code object"))?;
+        let table = identity.lines.ok_or(Fault::Null("the line table of a code object"))?;
+        if !self.type_flags(table)?.has(flag::BYTES_SUBCLASS) {
+            return Err(Fault::Implausible(address, "the line table of a code object"));
+        }
+        let (bytes, _) = self.bytes(table, MAX_LINE_TABLE)?;
+        let first_line = i64::from(identity.first_line);
+        let first_traceable = self.get_if(address, layout.firsttraceable)?.unwrap_or(0);
+        Ok(Code {
+            address,
+            name: self.name(name)?,
+            qualname: qualname.map(|at| self.name(at)).transpose()?,
+            filename: self.name(filename)?,
+            first_line,
+            flags: self.get(address, layout.flags)?,
+            lines: LineTable { encoding: self.layout.words.line_table, bytes, first_line },
+            instructions: layout.instructions.map(|field| address.offset(u64::from(field.offset))),
+            frame_bytes: self.frame_bytes(address)?,
+            first_traceable: i64::from(first_traceable) * 2,
+            identity,
+        })
+    }
+
+    fn identity(&self, address: Addr) -> Result<Identity> {
+        let layout = &self.layout.code;
+        Ok(Identity {
+            name: self.get(address, layout.name)?,
+            filename: self.get(address, layout.filename)?,
+            lines: self.get(address, layout.linetable)?,
+            first_line: self.get(address, layout.firstlineno)?,
+        })
+    }
+
+    /// `co_framesize` in bytes; 3.11 has no such field and computes it
+    /// (`_PyFrame_PushUnchecked`, Include/internal/pycore_frame.h).
+    fn frame_bytes(&self, address: Addr) -> Result<Option<u64>> {
+        let layout = &self.layout.code;
+        if let Some(slots) = self.get_if(address, layout.framesize)? {
+            return Ok(u64::try_from(slots).ok().map(|slots| slots * 8));
+        }
+        let Some(locals) = self.get_if(address, layout.nlocalsplus)? else { return Ok(None) };
+        let slots = i64::from(locals) + i64::from(self.get(address, layout.stacksize)?);
+        let header = u64::from(self.layout.frame.localsplus.offset);
+        Ok(u64::try_from(slots).ok().map(|slots| slots * 8 + header))
+    }
+}
+
+/// The code objects decoded so far, for as long as their target lives.
+#[derive(Debug, Default)]
+pub struct CodeCache(RefCell<HashMap<Addr, Rc<Code>>>);
+
+/// Beyond this many code objects the cache starts afresh: a large service has 50,000, of which a
+/// dump meets a few hundred.
+const MAX_CODES: usize = 20_000;
+
+impl CodeCache {
+    /// The code object at `address`: decoded now, or before if it is still the same one.
+    pub fn get(&self, python: &Python<'_>, address: Addr) -> Result<Rc<Code>> {
+        let known = self.0.borrow().get(&address).cloned();
+        if let Some(code) = known
+            && python.identity(address)? == code.identity
+        {
+            return Ok(code);
+        }
+        let code = Rc::new(python.code(address)?);
+        let mut codes = self.0.borrow_mut();
+        if codes.len() >= MAX_CODES {
+            codes.clear();
+        }
+        codes.insert(address, Rc::clone(&code));
+        Ok(code)
+    }
+
+    /// The code object at `address` without asking whether it is still the same: within one look
+    /// at a thread that does not run, it is.
+    pub fn known(&self, address: Addr) -> Option<Rc<Code>> {
+        self.0.borrow().get(&address).cloned()
+    }
+}

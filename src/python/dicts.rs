@@ -1,0 +1,156 @@
+//! `dict`, in all the ways it has been laid out.
+
+use crate::address::Addr;
+use crate::layout::{DictTable, SplitValues};
+use crate::python::{Fault, Python, Result, flag};
+
+/// One item of a dict.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Item {
+    /// The key.
+    pub key: Addr,
+    /// The value.
+    pub value: Addr,
+}
+
+/// A greater count is garbage.
+const MAX_ENTRIES: u64 = 1 << 40;
+/// At most this many entries of one dict are looked at.
+const MAX_LOOK: u64 = 1 << 22;
+/// How many items are searched for a name: `sys.modules` has thousands, a class dict hundreds.
+const MAX_SEARCH: usize = 100_000;
+
+/// Where the entries of a dict lie.
+struct Entries {
+    first: Addr,
+    count: u64,
+    /// Bytes from one to the next, and where in each key and value lie.
+    step: u64,
+    key: u64,
+    value: u64,
+}
+
+impl Python<'_> {
+    /// The items of the `dict` at `address`, at most `max`, and how many it has. In insertion order
+    /// where the version keeps it (3.6+).
+    pub fn dict_items(&self, address: Addr, max: usize) -> Result<(Vec<Item>, u64)> {
+        let used = self.get(address, self.layout.dict_object.used)?;
+        let used = u64::try_from(used).ok().filter(|used| *used < MAX_ENTRIES);
+        let used = used.ok_or(Fault::Implausible(address, "the size of a dict"))?;
+        let keys = match self.layout.dict_object.keys {
+            None => return Ok((self.entries(&self.open_table(address)?, None, max.min(used as usize))?, used)),
+            Some(field) => self.pointer(address, field, "the keys of a dict")?,
+        };
+        let values = self.get_if(address, self.layout.dict_object.values)?.flatten();
+        let values = values.map(|at| at.offset(self.values_offset()));
+        Ok((self.entries(&self.keys_entries(keys)?, values, max.min(used as usize))?, used))
+    }
+
+    /// The items that `keys` names and whose values lie at `values`, as instances share them.
+    pub fn split_items(&self, keys: Addr, values: Addr, max: usize) -> Result<Vec<Item>> {
+        self.entries(&self.keys_entries(keys)?, Some(values), max)
+    }
+
+    /// The value under the key `name`, a str, of the `dict` at `dict`.
+    pub fn item_named(&self, dict: Addr, name: &str) -> Result<Option<Addr>> {
+        let (items, _) = self.dict_items(dict, MAX_SEARCH)?;
+        Ok(items.into_iter().find(|item| self.is_named(item.key, name)).map(|item| item.value))
+    }
+
+    /// Whether the object at `address` is a str of just this text.
+    pub fn is_named(&self, address: Addr, name: &str) -> bool {
+        let Ok(flags) = self.type_flags(address) else { return false };
+        if flags.has(flag::UNICODE_SUBCLASS) {
+            return self.text(address, name.len() + 1).is_ok_and(|text| text.to_text() == name);
+        }
+        let bytes = flags.has(flag::BYTES_SUBCLASS).then(|| self.bytes(address, name.len() + 1));
+        bytes.is_some_and(|bytes| bytes.is_ok_and(|(bytes, _)| bytes == name.as_bytes()))
+    }
+
+    /// How far behind the pointer to split values the first value lies.
+    pub fn values_offset(&self) -> u64 {
+        match self.layout.words.split_values {
+            SplitValues::Header => self.layout.dict_values.values.map_or(0, |field| u64::from(field.offset)),
+            SplitValues::Array => 0,
+        }
+    }
+
+    fn entries(&self, entries: &Entries, values: Option<Addr>, max: usize) -> Result<Vec<Item>> {
+        let mut items = Vec::new();
+        for index in 0..entries.count.min(MAX_LOOK) {
+            if items.len() >= max {
+                break;
+            }
+            let entry = entries.first.offset(index.saturating_mul(entries.step));
+            let Some(key) = self.memory.pointer(entry.offset(entries.key))? else { continue };
+            let value_at = match values {
+                Some(values) => values.offset(index * 8),
+                None => entry.offset(entries.value),
+            };
+            // A deleted item, or one that this instance does not have.
+            if let Some(value) = self.memory.pointer(value_at)? {
+                items.push(Item { key, value });
+            }
+        }
+        Ok(items)
+    }
+
+    /// The hash table of a dict before 3.3.
+    fn open_table(&self, address: Addr) -> Result<Entries> {
+        let layout = &self.layout.dict_object;
+        let (Some(table), Some(mask)) = (layout.table, layout.mask) else {
+            return Err(Fault::Implausible(address, "the layout of dict"));
+        };
+        let mask = u64::try_from(self.get(address, mask)?).ok().filter(|mask| *mask < MAX_ENTRIES);
+        let count = mask.ok_or(Fault::Implausible(address, "the mask of a dict"))? + 1;
+        Ok(self.general(self.pointer(address, table, "the table of a dict")?, count))
+    }
+
+    fn general(&self, first: Addr, count: u64) -> Entries {
+        let layout = &self.layout.dict_entry;
+        let (key, value) = (u64::from(layout.key.offset), u64::from(layout.value.offset));
+        Entries { first, count, step: u64::from(layout.size.0), key, value }
+    }
+
+    fn keys_entries(&self, keys: Addr) -> Result<Entries> {
+        let layout = &self.layout.dict_keys;
+        let garbage = Fault::Implausible(keys, "the keys of a dict");
+        let sane = |count: i64| u64::try_from(count).ok().filter(|count| *count < MAX_ENTRIES);
+        let size = || self.get_if(keys, layout.size)?.and_then(sane).ok_or(garbage.clone());
+        let nentries = || self.get_if(keys, layout.nentries)?.and_then(sane).ok_or(garbage.clone());
+        let at = |field: Option<crate::layout::Field<u8>>| field.map(|field| keys.offset(u64::from(field.offset)));
+        match self.layout.words.dict_table {
+            DictTable::Table => Err(garbage),
+            DictTable::Entries => Ok(self.general(at(layout.entries).ok_or(garbage.clone())?, size()?)),
+            DictTable::Indices => {
+                let size = size()?;
+                // DK_IXSIZE (Objects/dict-common.h, 3.6).
+                let width = match size {
+                    0..=0xff => 1,
+                    0x100..=0xffff => 2,
+                    0x1_0000..=0xffff_ffff => 4,
+                    _ => 8,
+                };
+                let indices = at(layout.indices).ok_or(garbage.clone())?;
+                Ok(self.general(indices.offset(size * width), nentries()?))
+            }
+            DictTable::Log2Indices => {
+                let log2 = self.get_if(keys, layout.log2_index_bytes)?.filter(|log2| *log2 < 48);
+                let bytes = 1_u64 << log2.ok_or(garbage.clone())?;
+                let first = at(layout.indices).ok_or(garbage.clone())?.offset(bytes);
+                let unicode = &self.layout.dict_unicode_entry;
+                match (self.get_if(keys, layout.kind)?, unicode.key, unicode.value, unicode.size) {
+                    (Some(0), ..) => Ok(self.general(first, nentries()?)),
+                    (Some(1 | 2), Some(key), Some(value), Some(size)) => Ok(Entries {
+                        first,
+                        count: nentries()?,
+                        step: u64::from(size.0),
+                        key: u64::from(key.offset),
+                        value: u64::from(value.offset),
+                    }),
+                    _ => Err(garbage),
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `int`, `float`, `complex`.
+
+use crate::address::Addr;
+use crate::layout::IntSign;
+use crate::python::{Fault, Python, Result, flag};
+use num_bigint::{BigInt, BigUint, Sign};
+
+/// An `int`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Int {
+    /// Its value.
+    Value(BigInt),
+    /// It has so many bits that its value was left out.
+    Huge {
+        /// About how many bits.
+        bits: u64,
+        /// Whether it is below zero.
+        negative: bool,
+    },
+}
+
+/// Ints of more digits than this (30 bits each) are not turned into decimal: it takes quadratic
+/// time. 4,300 decimal digits, at which Python itself refuses, are 477.
+const MAX_DIGITS: u64 = 1024;
+
+impl Python<'_> {
+    /// The value of the `int` at `address` (2.7: `int` or `long`).
+    pub fn int(&self, address: Addr) -> Result<Int> {
+        let layout = &self.layout.int_object;
+        if let Some(small) = layout.small
+            && self.type_flags(address)?.has(flag::INT_SUBCLASS)
+        {
+            return Ok(Int::Value(BigInt::from(self.get(address, small)?)));
+        }
+        let (negative, digits) = self.sign_and_digits(address)?;
+        let size = layout.digit_size.0;
+        let bits_each = if size == 2 { 15 } else { 30 };
+        if digits > MAX_DIGITS {
+            return Ok(Int::Huge { bits: digits.saturating_mul(bits_each), negative });
+        }
+        let mut bytes = vec![0; (digits as usize).saturating_mul(size as usize)];
+        self.memory.read(address.offset(u64::from(layout.digits.offset)), &mut bytes)?;
+        let value = bytes.chunks_exact(size as usize).rev().fold(BigUint::ZERO, |value, digit| {
+            let digit = digit.iter().rev().fold(0_u32, |value, byte| value << 8 | u32::from(*byte));
+            (value << bits_each) + digit
+        });
+        let sign = if negative { Sign::Minus } else { Sign::Plus };
+        Ok(Int::Value(BigInt::from_biguint(sign, value)))
+    }
+
+    fn sign_and_digits(&self, address: Addr) -> Result<(bool, u64)> {
+        match (self.layout.words.int_sign, self.layout.int_object.tag) {
+            // Include/internal/pycore_long.h: the two low bits are 0 for positive, 1 for zero, 2
+            // for negative; the third marks small ints (3.14+).
+            (IntSign::Tag, Some(tag)) => {
+                let tag = self.get(address, tag)?;
+                Ok((tag & 3 == 2, if tag & 3 == 1 { 0 } else { tag >> 3 }))
+            }
+            (IntSign::Tag, None) => Err(Fault::Implausible(address, "the layout of int")),
+            (IntSign::Size, _) => {
+                let size = self.get(address, self.layout.object.ob_size)?;
+                Ok((size < 0, size.unsigned_abs()))
+            }
+        }
+    }
+
+    /// The value of the `float` at `address`.
+    pub fn float(&self, address: Addr) -> Result<f64> {
+        Ok(f64::from_bits(self.get(address, self.layout.float_object.value)?))
+    }
+
+    /// The parts of the `complex` at `address`.
+    pub fn complex(&self, address: Addr) -> Result<(f64, f64)> {
+        let real = self.get(address, self.layout.complex_object.value)?;
+        let imaginary = self.get(address.offset(8), self.layout.complex_object.value)?;
+        Ok((f64::from_bits(real), f64::from_bits(imaginary)))
+    }
+}

@@ -1,0 +1,107 @@
+//! Classes.
+
+use crate::address::Addr;
+use crate::python::{Python, Result};
+
+/// Bits of `tp_flags` (Include/object.h).
+pub mod flag {
+    /// Made by a class statement.
+    pub const HEAPTYPE: u64 = 1 << 9;
+    /// Instances keep their attributes as the word `managed_dict` says (3.11+).
+    pub const MANAGED_DICT: u64 = 1 << 4;
+    /// Instances keep attribute values behind their fields (3.13+).
+    pub const INLINE_VALUES: u64 = 1 << 2;
+    /// A subclass of 2.7's `int`. In 3.12+ this bit means something else: it only counts where
+    /// there is such a type.
+    pub const INT_SUBCLASS: u64 = 1 << 23;
+    /// A subclass of `int` (2.7: `long`).
+    pub const LONG_SUBCLASS: u64 = 1 << 24;
+    /// A subclass of `list`.
+    pub const LIST_SUBCLASS: u64 = 1 << 25;
+    /// A subclass of `tuple`.
+    pub const TUPLE_SUBCLASS: u64 = 1 << 26;
+    /// A subclass of `bytes` (2.7: `str`).
+    pub const BYTES_SUBCLASS: u64 = 1 << 27;
+    /// A subclass of `str` (2.7: `unicode`).
+    pub const UNICODE_SUBCLASS: u64 = 1 << 28;
+    /// A subclass of `dict`.
+    pub const DICT_SUBCLASS: u64 = 1 << 29;
+    /// A class.
+    pub const TYPE_SUBCLASS: u64 = 1 << 31;
+}
+
+/// The flags of a class.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TypeFlags(pub u64);
+
+impl TypeFlags {
+    /// Whether any of `bits` (see [`flag`]) is set.
+    pub fn has(self, bits: u64) -> bool {
+        self.0 & bits != 0
+    }
+}
+
+/// The names of classes are cut at this many bytes.
+const MAX_TYPE_NAME: usize = 1024;
+/// No class has more bases in its method resolution order.
+const MAX_MRO: usize = 1024;
+
+impl Python<'_> {
+    /// The class of the object at `address`.
+    pub fn type_of(&self, address: Addr) -> Result<Addr> {
+        self.pointer(address, self.layout.object.ob_type, "the type of an object")
+    }
+
+    /// The flags of the class of the object at `address`.
+    pub fn type_flags(&self, address: Addr) -> Result<TypeFlags> {
+        self.flags_of(self.type_of(address)?)
+    }
+
+    /// The flags of the class at `class`.
+    pub fn flags_of(&self, class: Addr) -> Result<TypeFlags> {
+        Ok(TypeFlags(self.get(class, self.layout.type_object.flags)?))
+    }
+
+    /// `tp_name` of the class at `class`: for a class of Python code its name, for one of C code
+    /// often with its module.
+    pub fn tp_name(&self, class: Addr) -> Result<String> {
+        let at = self.pointer(class, self.layout.type_object.name, "the name of a class")?;
+        Ok(String::from_utf8_lossy(&self.memory.c_string(at, MAX_TYPE_NAME)?).into_owned())
+    }
+
+    /// `__name__` of the class at `class`.
+    pub fn type_name(&self, class: Addr) -> Result<String> {
+        let name = self.tp_name(class)?;
+        if self.flags_of(class)?.has(flag::HEAPTYPE) {
+            return Ok(name);
+        }
+        Ok(name.rsplit('.').next().unwrap_or(&name).to_owned())
+    }
+
+    /// `__module__` and `__qualname__` of the class at `class`, as `repr` shows them; the module is
+    /// `None` for builtins.
+    pub fn qualified_name(&self, class: Addr) -> Result<(Option<String>, String)> {
+        let name = self.tp_name(class)?;
+        if !self.flags_of(class)?.has(flag::HEAPTYPE) {
+            return Ok(match name.rsplit_once('.') {
+                Some((module, name)) => (Some(module.to_owned()), name.to_owned()),
+                None => (None, name),
+            });
+        }
+        let qualname = self.get_if(class, self.layout.type_object.qualname)?.flatten();
+        let qualname = qualname.and_then(|at| self.name(at).ok()).unwrap_or(name);
+        let dict = self.get(class, self.layout.type_object.dict)?;
+        let module = dict.and_then(|dict| self.item_named(dict, "__module__").ok().flatten());
+        let module = module.and_then(|at| self.name(at).ok());
+        let builtin = module.as_deref().is_some_and(|module| matches!(module, "builtins" | "__builtin__"));
+        Ok((module.filter(|_| !builtin), qualname))
+    }
+
+    /// The classes in which attributes of the class at `class` are looked up, itself first.
+    pub fn mro(&self, class: Addr) -> Result<Vec<Addr>> {
+        match self.get(class, self.layout.type_object.mro)? {
+            Some(mro) => Ok(self.tuple_items(mro, MAX_MRO)?.0.into_iter().flatten().collect()),
+            None => Ok(vec![class]),
+        }
+    }
+}
