@@ -2,12 +2,12 @@
 
 use crate::address::Version;
 use crate::binary::{DebugInfo, ElfFile};
+use crate::cli::{Outcome, terminal};
 use crate::error::{Error, Kind, Result};
 use crate::layout::extract;
 use crate::layout::{Flavour, Table};
 use crate::os;
 use crate::target;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Print the offset table of a CPython build, made from its debug info
@@ -35,7 +35,7 @@ fn parse_range(text: &str) -> Result<(Version, Version), String> {
 }
 
 /// Prints the table.
-pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
+pub fn run(args: &Args) -> Result<Outcome> {
     let mut merged: Option<(Table, String)> = None;
     for binary in &args.binaries {
         let (table, text) = extract_from(binary, args.debug_file.as_deref())?;
@@ -51,7 +51,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
             }
         });
     }
-    let Some((mut table, text)) = merged else { return Ok(()) };
+    let Some((mut table, text)) = merged else { return Ok(Outcome::Complete) };
     let text = match args.versions {
         Some(range) => {
             table.versions = Some(range);
@@ -59,7 +59,8 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<()> {
         }
         None => text,
     };
-    out.write_all(text.as_bytes()).map_err(|error| Error::failed("cannot write the table").because(error))
+    terminal::data(|out| out.write_all(text.as_bytes()))?;
+    Ok(Outcome::Complete)
 }
 
 /// The text of `table` with the origins that the comments of `text`, a table of the same numbers,

@@ -1,0 +1,62 @@
+//! Options that mean the same in every command.
+
+use crate::address::Pid;
+use crate::cli::terminal::Colour;
+use crate::error::{Error, Kind, Result};
+use crate::stacks::Pausing;
+use crate::target::UserTable;
+use std::path::PathBuf;
+
+/// How results are shown.
+#[derive(clap::Args, Debug)]
+pub struct Shown {
+    /// Print one JSON document (schema: docs/json.md)
+    #[arg(long)]
+    pub json: bool,
+    /// Use colours
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Colour,
+}
+
+/// How a target is read.
+#[derive(clap::Args, Debug)]
+pub struct Reading {
+    /// Read with this offset table (made by `pitviper offsets`)
+    #[arg(long, value_name = "FILE")]
+    offsets: Option<PathBuf>,
+    /// Stop every running thread for the microseconds of the copy
+    #[arg(long, conflicts_with = "no_pause")]
+    pause: bool,
+    /// Never stop a thread; a stack that cannot be decided is marked so
+    #[arg(long)]
+    no_pause: bool,
+}
+
+impl Reading {
+    /// Whether running threads may be stopped.
+    pub fn pausing(&self) -> Pausing {
+        match (self.pause, self.no_pause) {
+            (true, _) => Pausing::Always,
+            (_, true) => Pausing::Never,
+            _ => Pausing::IfNeeded,
+        }
+    }
+
+    /// The user's own offset table.
+    pub fn table(&self) -> Result<Option<UserTable>> {
+        let Some(path) = &self.offsets else { return Ok(None) };
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::new(Kind::Usage, format!("cannot read the offset table {name}")).because(error)
+        })?;
+        Ok(Some(UserTable { name, text }))
+    }
+}
+
+/// A target on the command line.
+pub fn parse_target(text: &str) -> Result<Pid, String> {
+    match text.parse() {
+        Ok(pid) if pid > 0 && pid <= i32::MAX as u32 => Ok(Pid(pid)),
+        _ => Err(format!("{text:?} is not a process id; `pitviper ps` lists the Python processes")),
+    }
+}

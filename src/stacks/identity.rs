@@ -1,0 +1,97 @@
+//! Who a thread is: its name in Python and its number in the kernel.
+
+use crate::address::{Addr, Pid};
+use crate::os;
+use crate::python::{Int, InterpreterState, Python, ThreadState};
+use std::collections::{BTreeSet, HashMap};
+
+/// The kernel's ids of the threads of a process, by what Python knows.
+pub struct NativeIds {
+    /// From the id inside the process's pid namespace to the id here.
+    here: HashMap<u64, Pid>,
+    /// From `pthread_t` to the id inside, where Python does not know that (before 3.11).
+    by_pthread: HashMap<u64, u64>,
+}
+
+/// As much of glibc's `struct pthread` as is searched for the thread id: it lies at 720 on x86-64
+/// and 208 on aarch64; in musl, within the first 64 bytes.
+const PTHREAD_SIZE: usize = 1024;
+
+impl NativeIds {
+    /// The ids of the threads of `pid`; `threads` are those that Python knows.
+    pub fn read(pid: Pid, python: &Python<'_>, threads: &[ThreadState]) -> Self {
+        let pairs = os::native_ids(pid).unwrap_or_default();
+        let here: HashMap<u64, Pid> =
+            pairs.into_iter().map(|(inside, here)| (u64::from(inside.0), here)).collect();
+        let unknown: Vec<u64> = threads.iter().filter(|t| t.native_id.is_none()).map(|t| t.id).collect();
+        let by_pthread = if unknown.is_empty() { HashMap::new() } else { by_pthread(python, &unknown, &here) };
+        Self { here, by_pthread }
+    }
+
+    /// The kernel's id here of `thread`.
+    pub fn of(&self, thread: &ThreadState) -> Option<Pid> {
+        let inside = thread.native_id.or_else(|| self.by_pthread.get(&thread.id).copied())?;
+        self.here.get(&inside).copied()
+    }
+}
+
+/// Finds the thread id in each C library thread: the place that holds, in all of them, the id of a
+/// thread of this process, and of a different one each.
+///
+/// No offset needs to be known, so that it works for any C library.
+fn by_pthread(python: &Python<'_>, pthreads: &[u64], ids: &HashMap<u64, Pid>) -> HashMap<u64, u64> {
+    let words = |pthread: u64| -> Option<Vec<u64>> {
+        let mut bytes = vec![0; PTHREAD_SIZE];
+        python.memory.read(Addr::new(pthread)?, &mut bytes).ok()?;
+        let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte));
+        Some(bytes.chunks_exact(4).map(word).collect())
+    };
+    let structs: Vec<(u64, Vec<u64>)> =
+        pthreads.iter().filter_map(|pthread| Some((*pthread, words(*pthread)?))).collect();
+    let place = (0..PTHREAD_SIZE / 4).find(|index| {
+        let mut seen = BTreeSet::new();
+        let threads: BTreeSet<u64> = structs.iter().map(|(pthread, _)| *pthread).collect();
+        let fits = structs.iter().all(|(_, words)| {
+            words.get(*index).is_some_and(|id| {
+                seen.insert(*id);
+                ids.contains_key(id)
+            })
+        });
+        // The same thread may appear in several interpreters.
+        fits && seen.len() == threads.len()
+    });
+    let Some(place) = place else { return HashMap::new() };
+    structs.into_iter().filter_map(|(pthread, words)| Some((pthread, *words.get(place)?))).collect()
+}
+
+/// At most this many entries of `threading._active` are read.
+const MAX_NAMES: usize = 100_000;
+
+/// The names of the threads of `interpreter`, by `threading.get_ident()`: what the module threading
+/// keeps in `_active`. Empty where it is not imported.
+pub fn names(python: &Python<'_>, interpreter: InterpreterState) -> HashMap<u64, String> {
+    let active = || {
+        let modules = python.get(interpreter.address, python.layout.interpreter.modules).ok()??;
+        let threading = python.item_named(modules, "threading").ok()??;
+        let dict = python.get(threading, python.layout.module.dict).ok()??;
+        let active = python.item_named(dict, "_active").ok()??;
+        Some(python.dict_items(active, MAX_NAMES).ok()?.0)
+    };
+    let name = |thread: Addr| {
+        let known = |attribute| python.attribute(thread, attribute).ok().flatten();
+        // 2.7 keeps it private to the class.
+        let name = known("_name").or_else(|| known("_Thread__name"))?;
+        python.name(name).ok()
+    };
+    let entry = |item: crate::python::Item| match python.int(item.key).ok()? {
+        Int::Value(id) => Some((u64::try_from(id).ok()?, name(item.value)?)),
+        Int::Huge { .. } => None,
+    };
+    active().unwrap_or_default().into_iter().filter_map(entry).collect()
+}
+
+/// Whether `interpreter` is interactive: only then `sys.ps1` exists.
+pub fn is_interactive(python: &Python<'_>, interpreter: InterpreterState) -> bool {
+    let sys = python.get(interpreter.address, python.layout.interpreter.sysdict).ok().flatten();
+    sys.is_some_and(|sys| python.item_named(sys, "ps1").is_ok_and(|found| found.is_some()))
+}

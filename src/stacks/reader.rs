@@ -1,0 +1,209 @@
+//! Reads the threads of a target one after another.
+
+use crate::address::Pid;
+use crate::memory::Pages;
+use crate::objects;
+use crate::os::{self, Activity, ThreadStatus, Tracer};
+use crate::python::{CodeCache, End, InterpreterState, Python, RawFrame, ThreadState, Walk};
+use crate::stacks::gil::Gil;
+use crate::stacks::identity::{self, NativeIds};
+use crate::stacks::look::look;
+use crate::stacks::{BlockedOn, Dump, Frame, Interpreter, Local, Locals, Options, State, Thread};
+use crate::target::Target;
+
+/// What stays the same while the threads of a target are read.
+pub struct Reader<'t> {
+    target: &'t Target,
+    options: &'t Options,
+    codes: &'t CodeCache,
+    tracer: &'t Tracer,
+    pages: Pages<'t>,
+}
+
+/// The frames of a thread, as one look yields them.
+struct Stack {
+    frames: Vec<Frame>,
+    end: End,
+}
+
+impl<'t> Reader<'t> {
+    /// Reads `target` with the code objects known so far.
+    pub fn new(target: &'t Target, options: &'t Options, codes: &'t CodeCache, tracer: &'t Tracer) -> Self {
+        Self { target, options, codes, tracer, pages: Pages::new(&target.memory) }
+    }
+
+    fn python(&self) -> Python<'_> {
+        Python::new(&self.pages, &self.target.layout)
+    }
+
+    /// Every thread of every interpreter.
+    pub fn dump(&self) -> Dump {
+        let mut dump = Dump { interpreters: Vec::new(), problems: self.target.layout.warnings.clone() };
+        if !self.target.initialised {
+            dump.problems.push("Python is starting up or has finished: there is no interpreter".to_owned());
+        }
+        let Some(head) = self.target.interpreters_head() else { return dump };
+        let list = self.python().interpreters(head);
+        if let Some(fault) = list.fault {
+            dump.problems.push(format!("the list of interpreters is cut short: {fault}"));
+        }
+        let found: Vec<(InterpreterState, Vec<ThreadState>)> = list
+            .items
+            .into_iter()
+            .map(|interpreter| {
+                let threads = self.python().threads(interpreter);
+                if let Some(fault) = threads.fault {
+                    dump.problems.push(format!("the list of threads is cut short: {fault}"));
+                }
+                (interpreter, threads.items)
+            })
+            .collect();
+        let all: Vec<ThreadState> = found.iter().flat_map(|(_, threads)| threads).copied().collect();
+        let native_ids = NativeIds::read(self.target.process.pid, &self.python(), &all);
+        for (index, (interpreter, threads)) in found.into_iter().enumerate() {
+            let read = self.interpreter(index as i64, interpreter, &threads, &native_ids);
+            dump.interpreters.push(read);
+        }
+        dump
+    }
+
+    fn interpreter(
+        &self,
+        index: i64,
+        interpreter: InterpreterState,
+        threads: &[ThreadState],
+        native_ids: &NativeIds,
+    ) -> Interpreter {
+        let names = identity::names(&self.python(), interpreter);
+        let interactive = identity::is_interactive(&self.python(), interpreter);
+        let read = |thread: &ThreadState| {
+            let mut read = self.thread(interpreter, thread, native_ids.of(thread));
+            read.name = names.get(&thread.id).cloned();
+            read.at_prompt = interactive && read.state == State::Idle && waits_for_input(&read);
+            read
+        };
+        Interpreter { id: interpreter.id.unwrap_or(index), threads: threads.iter().map(read).collect() }
+    }
+
+    fn thread(&self, interpreter: InterpreterState, thread: &ThreadState, native_id: Option<Pid>) -> Thread {
+        let pid = self.target.process.pid;
+        let mut gil = Gil::default();
+        let look = look(
+            pid,
+            native_id,
+            self.options.pausing,
+            self.tracer,
+            || {
+                // What was read before may have changed: this is another moment.
+                self.pages.forget();
+                gil = Gil::read(self.target, &self.python(), interpreter);
+                self.stack(thread)
+            },
+            || None,
+        );
+        let (state, blocked_on) = self.state(look.status, thread, &gil);
+        Thread {
+            id: thread.id,
+            native_id,
+            name: None,
+            comm: native_id.and_then(|tid| os::thread_name(pid, tid)),
+            state,
+            gil: gil.known.then_some(gil.holder == Some(thread.address)),
+            blocked_on,
+            at_prompt: false,
+            read: look.read,
+            frames: look.value.frames,
+            end: look.value.end,
+            address: thread.address,
+        }
+    }
+
+    fn state(&self, status: Option<ThreadStatus>, thread: &ThreadState, gil: &Gil) -> (State, Option<BlockedOn>) {
+        /// `_Py_THREAD_SUSPENDED` (Include/internal/pycore_pystate.h, 3.13+).
+        const SUSPENDED: i32 = 2;
+        let holds = gil.holder == Some(thread.address);
+        let collects = gil.collecting && (holds || self.target.layout.free_threaded());
+        match status.map(|status| status.activity) {
+            Some(Activity::Running) if collects => (State::Gc, None),
+            Some(Activity::Running) => (State::Running, None),
+            Some(Activity::Blocked(call)) => {
+                let futex = call.futex();
+                let blocked_on = BlockedOn { call, target: call.target(self.target.process.pid) };
+                let state = match futex {
+                    Some(futex) if !holds && gil.is_awaited_by(futex) => State::WaitingGil,
+                    Some(_) if thread.attached == Some(SUSPENDED) => State::Suspended,
+                    _ => State::Idle,
+                };
+                (state, Some(blocked_on))
+            }
+            Some(Activity::Asleep) => (State::Idle, None),
+            Some(Activity::Stopped) => (State::Stopped, None),
+            Some(Activity::Gone) | None => (State::Unknown, None),
+        }
+    }
+
+    /// The frames of `thread`, as they stand.
+    fn stack(&self, thread: &ThreadState) -> Stack {
+        let python = self.python();
+        match python.current_frame(thread.address) {
+            Ok(first) => self.frames(&python, python.walk(first)),
+            Err(fault) => Stack { frames: Vec::new(), end: End::Unreadable(fault) },
+        }
+    }
+
+    fn frames(&self, python: &Python<'_>, walk: Walk) -> Stack {
+        let mut frames = Vec::with_capacity(walk.frames.len());
+        for raw in walk.frames.iter().filter(|raw| !raw.is_entry(python.layout)) {
+            match self.frame(python, raw) {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => {}
+                Err(fault) => return Stack { frames, end: End::Unreadable(fault) },
+            }
+        }
+        Stack { frames, end: walk.end }
+    }
+
+    /// `None` for a frame that has not begun: CPython does not count it either
+    /// (`_PyFrame_IsIncomplete`, Include/internal/pycore_frame.h).
+    fn frame(&self, python: &Python<'_>, raw: &RawFrame) -> crate::python::Result<Option<Frame>> {
+        let Some(address) = raw.code else { return Ok(None) };
+        let code = match self.codes.known(address) {
+            Some(code) => code,
+            None => self.codes.get(python, address)?,
+        };
+        let lasti = code.lasti(python, raw);
+        let in_generator = python.layout.frame.owner_generator.is_some_and(|g| Some(g.0) == raw.owner.map(i64::from));
+        if raw.owner.is_some() && !in_generator && lasti < code.first_traceable {
+            return Ok(None);
+        }
+        let locals = self.options.locals.as_ref().and_then(|limits| self.locals(python, raw, &code, limits));
+        Ok(Some(Frame { lasti, position: code.position(lasti), locals, code }))
+    }
+
+    fn locals(
+        &self,
+        python: &Python<'_>,
+        raw: &RawFrame,
+        code: &crate::python::Code,
+        limits: &objects::Limits,
+    ) -> Option<Locals> {
+        match python.variables(raw, code) {
+            Ok(None) => None,
+            Ok(Some(variables)) => {
+                let describe = |variable: crate::python::Variable| Local {
+                    value: objects::describe(python, variable.value, limits),
+                    name: variable.name,
+                    kind: variable.kind,
+                };
+                Some(Locals { variables: variables.into_iter().map(describe).collect(), fault: None })
+            }
+            Err(fault) => Some(Locals { variables: Vec::new(), fault: Some(fault.to_string()) }),
+        }
+    }
+}
+
+/// Whether a thread of an interactive interpreter is at the prompt: it runs no code but, from 3.13
+/// on, that of the prompt itself.
+fn waits_for_input(thread: &Thread) -> bool {
+    thread.frames.first().is_none_or(|frame| frame.code.filename.contains("_pyrepl"))
+}
