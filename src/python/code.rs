@@ -27,6 +27,8 @@ pub struct Code {
     pub lines: LineTable,
     /// Where the instructions begin; `None` where frames hold an index.
     pub instructions: Option<Addr>,
+    /// How many bytes of instructions it has (3.11+; before, 0).
+    pub size: i64,
     /// How many bytes a frame of it takes in a chunk of frame memory (3.11+).
     pub frame_bytes: Option<u64>,
     /// The byte offset of the first instruction that counts as begun (3.11+).
@@ -118,6 +120,11 @@ impl Python<'_> {
             flags: self.get(address, layout.flags)?,
             lines: LineTable { encoding: self.layout.words.line_table, bytes, first_line },
             instructions: layout.instructions.map(|field| address.offset(u64::from(field.offset))),
+            size: match layout.instructions {
+                // The items of a code object are its code units of two bytes.
+                Some(_) => self.get(address, self.layout.object.ob_size)?.clamp(0, 1 << 32) * 2,
+                None => 0,
+            },
             frame_bytes: self.frame_bytes(address)?,
             first_traceable: i64::from(first_traceable) * 2,
             identity,

@@ -1,7 +1,8 @@
 //! `dict`, in all the ways it has been laid out.
 
 use crate::address::Addr;
-use crate::layout::{DictTable, SplitValues};
+use crate::layout::{DictTable, Literals, SplitValues};
+use crate::memory::Part;
 use crate::python::{Fault, Python, Result, flag};
 
 /// One item of a dict.
@@ -51,10 +52,35 @@ impl Python<'_> {
         self.entries(&self.keys_entries(keys)?, Some(values), max)
     }
 
-    /// The value under the key `name`, a str, of the `dict` at `dict`.
+    /// The value under the key `name`, an ASCII str, of the `dict` at `dict`.
     pub fn item_named(&self, dict: Addr, name: &str) -> Result<Option<Addr>> {
         let (items, _) = self.dict_items(dict, MAX_SEARCH)?;
-        Ok(items.into_iter().find(|item| self.is_named(item.key, name)).map(|item| item.value))
+        Ok(self.find_named(&items, name)?.map(|item| item.value))
+    }
+
+    /// The item of `items` whose key is the str `name`. All keys are read at once: they lie all
+    /// over the heap, and a system call for each would be most of what a dump costs.
+    pub fn find_named(&self, items: &[Item], name: &str) -> Result<Option<Item>> {
+        let Some(text_at) = self.ascii_text_offset() else {
+            return Ok(items.iter().copied().find(|item| self.is_named(item.key, name)));
+        };
+        let size = text_at as usize + name.len();
+        let mut parts: Vec<Part> = items.iter().map(|item| Part::new(item.key, size)).collect();
+        self.memory.read_parts(&mut parts)?;
+        let same_text = |part: &Part| part.bytes.get(text_at as usize..) == Some(name.as_bytes());
+        // The text may only begin alike, or be that of something else: the few that remain are
+        // looked at properly.
+        let alike = items.iter().zip(&parts).filter(|(_, part)| same_text(part)).map(|(item, _)| *item);
+        Ok(alike.into_iter().find(|item| self.is_named(item.key, name)))
+    }
+
+    /// Where the text of an ASCII str begins; `None` where it lies elsewhere (3.0–3.2).
+    fn ascii_text_offset(&self) -> Option<u64> {
+        match (self.layout.words.literals, self.layout.str_object.ascii_size) {
+            // Names are bytes objects.
+            (Literals::Python2, _) => Some(u64::from(self.layout.bytes_object.data.offset)),
+            (Literals::Python3, size) => size.map(|size| u64::from(size.0)),
+        }
     }
 
     /// Whether the object at `address` is a str of just this text.

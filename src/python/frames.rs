@@ -84,9 +84,13 @@ impl Python<'_> {
         let (start, end) = self.layout.frame.span;
         let mut bytes = vec![0; (end - start) as usize];
         self.memory.read(address.offset(u64::from(start)), &mut bytes)?;
-        let frame = RawFrame::parse(self.layout, address, &bytes);
-        let frame = frame.ok_or(Fault::Implausible(address, "the layout of a frame"))?;
-        Ok(RawFrame { code: self.untag(frame.code), ..frame })
+        self.parse_frame(address, &bytes).ok_or(Fault::Implausible(address, "the layout of a frame"))
+    }
+
+    /// The frame at `address` out of `bytes`, a copy of the span of its fields.
+    pub(super) fn parse_frame(&self, address: Addr, bytes: &[u8]) -> Option<RawFrame> {
+        let frame = RawFrame::parse(self.layout, address, bytes)?;
+        Some(RawFrame { code: self.untag(frame.code), ..frame })
     }
 
     /// The innermost frame of the thread at `thread`; `None` if it runs no Python code.

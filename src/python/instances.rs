@@ -35,7 +35,7 @@ impl Python<'_> {
     pub fn attribute(&self, address: Addr, name: &str) -> Result<Option<Addr>> {
         const MAX_ATTRIBUTES: usize = 10_000;
         let items = self.attributes(address, MAX_ATTRIBUTES)?;
-        Ok(items.into_iter().find(|item| self.is_named(item.key, name)).map(|item| item.value))
+        Ok(self.find_named(&items, name)?.map(|item| item.value))
     }
 
     fn storage(&self, address: Addr, class: Addr) -> Result<Storage> {

@@ -18,6 +18,7 @@
 mod code;
 mod dicts;
 mod frames;
+mod frontier;
 
 mod instances;
 mod line_table;
@@ -31,6 +32,7 @@ mod variables;
 pub use code::{Code, CodeCache};
 pub use dicts::Item;
 pub use frames::{End, MAX_FRAMES, RawFrame, Walk};
+pub use frontier::Frontier;
 
 pub use line_table::{LineTable, Position};
 pub use numbers::Int;

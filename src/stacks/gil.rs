@@ -1,8 +1,24 @@
 //! Who holds the GIL, who waits for it, and whether garbage is being collected.
 
 use crate::address::Addr;
+use crate::memory::Part;
 use crate::python::{InterpreterState, Python};
 use crate::target::{Root, Target};
+
+/// Where the GIL of one interpreter lies: found once, read at every look.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct GilPlace {
+    /// The GIL itself (3.12+).
+    gil: Option<Addr>,
+    /// A pointer to the thread that holds it (before 3.12).
+    current_thread: Option<Addr>,
+    /// Whether the collector runs.
+    collecting: Option<Addr>,
+    /// `[start, end)`: a thread that sleeps on a futex in here waits for it.
+    range: Option<(u64, u64)>,
+    /// The futex of 2.7's and 3.1's lock.
+    lock: Option<u64>,
+}
 
 /// The GIL of one interpreter at one moment.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,62 +27,59 @@ pub struct Gil {
     pub known: bool,
     /// The thread that holds it.
     pub holder: Option<Addr>,
-    /// `[start, end)`: a thread that sleeps on a futex in here waits for it.
-    range: Option<(u64, u64)>,
-    /// The futex of 2.7's and 3.1's lock.
-    lock: Option<u64>,
     /// Whether garbage is being collected; false where it cannot be told.
     pub collecting: bool,
 }
 
-impl Gil {
-    /// The GIL that `interpreter` uses.
-    pub fn read(target: &Target, python: &Python<'_>, interpreter: InterpreterState) -> Self {
+impl GilPlace {
+    /// Finds the GIL that `interpreter` uses.
+    pub fn find(target: &Target, python: &Python<'_>, interpreter: InterpreterState) -> Self {
         let layout = python.layout;
-        let mut gil = Self { collecting: collecting(target, python, interpreter), ..Self::default() };
-        if let Some(field) = layout.interpreter.gil {
-            gil.read_struct(python, python.get(interpreter.address, field).ok().flatten());
-            return gil;
-        }
-        if let Some(at) = target.anchors.current_thread {
-            gil.known = true;
-            gil.holder = python.memory.pointer(at).ok().flatten();
-        }
-        gil.range = target.anchors.gil_range;
-        gil.lock = target.anchors.gil_lock.and_then(|at| python.memory.u64(at).ok());
-        gil
+        let field = |base: Addr, offset: u32| base.offset(u64::from(offset));
+        let collecting = match (layout.interpreter.gc_collecting, target.anchors.root, layout.runtime.gc_collecting) {
+            (Some(own), ..) => Some(field(interpreter.address, own.offset)),
+            (None, Root::Runtime(at), Some(shared)) => Some(field(at, shared.offset)),
+            _ => None,
+        };
+        let gil = layout.interpreter.gil.and_then(|own| python.get(interpreter.address, own).ok().flatten());
+        let range = match (gil, layout.gil.size) {
+            (Some(at), Some(size)) => Some((at.get(), at.get() + u64::from(size.0))),
+            _ => target.anchors.gil_range,
+        };
+        let lock = target.anchors.gil_lock.and_then(|at| python.memory.u64(at).ok());
+        Self { gil, current_thread: target.anchors.current_thread, collecting, range, lock }
     }
 
-    /// 3.12 and newer: the interpreter points at its GIL.
-    fn read_struct(&mut self, python: &Python<'_>, address: Option<Addr>) {
+    /// What to read so that the state of the GIL is known.
+    pub fn parts(&self, python: &Python<'_>) -> Vec<Part> {
+        let (start, end) = python.layout.gil.span;
+        let gil = self.gil.map(|at| Part::new(at.offset(u64::from(start)), (end - start) as usize));
+        let holder = self.current_thread.map(|at| Part::new(at, 8));
+        let collecting = self.collecting.map(|at| Part::new(at, 4));
+        [gil, holder, collecting].into_iter().flatten().collect()
+    }
+
+    /// The state of the GIL now.
+    pub fn read(&self, python: &Python<'_>) -> Gil {
+        let collecting = self.collecting.is_some_and(|at| {
+            let mut word = [0; 4];
+            python.memory.read(at, &mut word).is_ok() && word != [0; 4]
+        });
         let layout = &python.layout.gil;
-        let (Some(at), Some(locked), Some(holder)) = (address, layout.locked, layout.last_holder) else { return };
-        let enabled = match layout.enabled {
-            Some(field) => python.get(at, field).is_ok_and(|enabled| enabled != 0),
-            None => true,
-        };
-        let Ok(locked) = python.get(at, locked) else { return };
-        self.known = enabled;
-        if enabled && locked == 1 {
-            // Not cleared when the GIL is released: it counts only while locked.
-            self.holder = python.get(at, holder).ok().flatten();
+        if let (Some(at), Some(locked), Some(last_holder)) = (self.gil, layout.locked, layout.last_holder) {
+            let enabled = layout.enabled.is_none_or(|field| python.get(at, field).is_ok_and(|enabled| enabled != 0));
+            let locked = python.get(at, locked);
+            // The last holder is not cleared when the GIL is released: it counts only while locked.
+            let held = enabled && locked == Ok(1);
+            let holder = held.then(|| python.get(at, last_holder).ok().flatten()).flatten();
+            return Gil { known: enabled && locked.is_ok(), holder, collecting };
         }
-        self.range = layout.size.map(|size| (at.get(), at.get() + u64::from(size.0)));
+        let holder = self.current_thread.map(|at| python.memory.pointer(at));
+        Gil { known: matches!(holder, Some(Ok(_))), holder: holder.and_then(Result::ok).flatten(), collecting }
     }
 
     /// Whether a thread that sleeps on `futex` waits for this GIL.
     pub fn is_awaited_by(&self, futex: u64) -> bool {
         self.range.is_some_and(|(start, end)| (start..end).contains(&futex)) || self.lock == Some(futex)
-    }
-}
-
-fn collecting(target: &Target, python: &Python<'_>, interpreter: InterpreterState) -> bool {
-    let layout = python.layout;
-    if let Some(field) = layout.interpreter.gc_collecting {
-        return python.get(interpreter.address, field).is_ok_and(|collecting| collecting != 0);
-    }
-    match (target.anchors.root, layout.runtime.gc_collecting) {
-        (Root::Runtime(at), Some(field)) => python.get(at, field).is_ok_and(|collecting| collecting != 0),
-        _ => false,
     }
 }

@@ -175,5 +175,11 @@ pub struct Local {
 
 /// Reads every thread of every interpreter of `target`.
 pub fn dump(target: &Target, options: &Options) -> Dump {
-    reader::Reader::new(target, options, &CodeCache::default(), &Tracer::default()).dump()
+    dump_with(target, options, &CodeCache::default(), &Tracer::default())
+}
+
+/// As [`dump`], with the code objects that earlier looks have decoded, and the threads that are
+/// traced already.
+pub fn dump_with(target: &Target, options: &Options, codes: &CodeCache, tracer: &Tracer) -> Dump {
+    reader::Reader::new(target, options, codes, tracer).dump()
 }

@@ -1,13 +1,13 @@
 //! Reads the threads of a target one after another.
 
 use crate::address::Pid;
-use crate::memory::Pages;
+use crate::memory::{Copies, Memory, Pages, Part};
 use crate::objects;
 use crate::os::{self, Activity, ThreadStatus, Tracer};
 use crate::python::{CodeCache, End, InterpreterState, Python, RawFrame, ThreadState, Walk};
-use crate::stacks::gil::Gil;
+use crate::stacks::gil::{Gil, GilPlace};
 use crate::stacks::identity::{self, NativeIds};
-use crate::stacks::look::look;
+use crate::stacks::look::{Pausing, look};
 use crate::stacks::{BlockedOn, Dump, Frame, Interpreter, Local, Locals, Options, State, Thread};
 use crate::target::Target;
 
@@ -76,8 +76,9 @@ impl<'t> Reader<'t> {
     ) -> Interpreter {
         let names = identity::names(&self.python(), interpreter);
         let interactive = identity::is_interactive(&self.python(), interpreter);
+        let gil = GilPlace::find(self.target, &self.python(), interpreter);
         let read = |thread: &ThreadState| {
-            let mut read = self.thread(interpreter, thread, native_ids.of(thread));
+            let mut read = self.thread(&gil, thread, native_ids.of(thread));
             read.name = names.get(&thread.id).cloned();
             read.at_prompt = interactive && read.state == State::Idle && waits_for_input(&read);
             read
@@ -85,23 +86,18 @@ impl<'t> Reader<'t> {
         Interpreter { id: interpreter.id.unwrap_or(index), threads: threads.iter().map(read).collect() }
     }
 
-    fn thread(&self, interpreter: InterpreterState, thread: &ThreadState, native_id: Option<Pid>) -> Thread {
+    fn thread(&self, place: &GilPlace, thread: &ThreadState, native_id: Option<Pid>) -> Thread {
         let pid = self.target.process.pid;
-        let mut gil = Gil::default();
         let look = look(
             pid,
             native_id,
             self.options.pausing,
             self.tracer,
-            || {
-                // What was read before may have changed: this is another moment.
-                self.pages.forget();
-                gil = Gil::read(self.target, &self.python(), interpreter);
-                self.stack(thread)
-            },
-            || None,
+            || self.as_it_stands(place, thread),
+            || self.deduce(place, thread),
         );
-        let (state, blocked_on) = self.state(look.status, thread, &gil);
+        let (stack, gil) = look.value;
+        let (state, blocked_on) = self.state(look.status, thread, place, &gil);
         Thread {
             id: thread.id,
             native_id,
@@ -112,13 +108,19 @@ impl<'t> Reader<'t> {
             blocked_on,
             at_prompt: false,
             read: look.read,
-            frames: look.value.frames,
-            end: look.value.end,
+            frames: stack.frames,
+            end: stack.end,
             address: thread.address,
         }
     }
 
-    fn state(&self, status: Option<ThreadStatus>, thread: &ThreadState, gil: &Gil) -> (State, Option<BlockedOn>) {
+    fn state(
+        &self,
+        status: Option<ThreadStatus>,
+        thread: &ThreadState,
+        place: &GilPlace,
+        gil: &Gil,
+    ) -> (State, Option<BlockedOn>) {
         /// `_Py_THREAD_SUSPENDED` (Include/internal/pycore_pystate.h, 3.13+).
         const SUSPENDED: i32 = 2;
         let holds = gil.holder == Some(thread.address);
@@ -130,7 +132,7 @@ impl<'t> Reader<'t> {
                 let futex = call.futex();
                 let blocked_on = BlockedOn { call, target: call.target(self.target.process.pid) };
                 let state = match futex {
-                    Some(futex) if !holds && gil.is_awaited_by(futex) => State::WaitingGil,
+                    Some(futex) if !holds && place.is_awaited_by(futex) => State::WaitingGil,
                     Some(_) if thread.attached == Some(SUSPENDED) => State::Suspended,
                     _ => State::Idle,
                 };
@@ -142,13 +144,40 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// The frames of `thread`, as they stand.
-    fn stack(&self, thread: &ThreadState) -> Stack {
-        let python = self.python();
-        match python.current_frame(thread.address) {
+    /// The frames of `thread` and the GIL, as they stand: thread state and GIL in one system call,
+    /// frames by page.
+    fn as_it_stands(&self, place: &GilPlace, thread: &ThreadState) -> (Stack, Gil) {
+        // What was read before may have changed: this is another moment.
+        self.pages.forget();
+        let span = self.target.layout.thread.span;
+        let mut parts = place.parts(&self.python());
+        parts.push(Part::new(thread.address.offset(u64::from(span.0)), (span.1 - span.0) as usize));
+        // What is missing from the copies is read, and missed, below.
+        let _ = self.target.memory.read_parts(&mut parts);
+        let copies = Copies::new(&parts, &self.pages);
+        let python = Python::new(&copies, &self.target.layout);
+        let stack = match python.current_frame(thread.address) {
             Ok(first) => self.frames(&python, python.walk(first)),
             Err(fault) => Stack { frames: Vec::new(), end: End::Unreadable(fault) },
+        };
+        (stack, place.read(&python))
+    }
+
+    /// The frames of `thread` while it runs, deduced from one copy of them.
+    ///
+    /// Variables are not: the objects they name may be gone before they are read, so with variables
+    /// a thread is rather stopped.
+    fn deduce(&self, place: &GilPlace, thread: &ThreadState) -> Option<(Stack, Gil)> {
+        if self.options.locals.is_some() && self.options.pausing != Pausing::Never {
+            return None;
         }
+        self.pages.forget();
+        let gil = place.parts(&self.python());
+        let frontier = self.python().frontier(&self.target.memory, thread.address, gil, self.codes)?;
+        let copies = Copies::new(&frontier.parts, &self.pages);
+        let python = Python::new(&copies, &self.target.layout);
+        let gil = place.read(&python);
+        Some((self.frames(&python, frontier.walk), gil))
     }
 
     fn frames(&self, python: &Python<'_>, walk: Walk) -> Stack {

@@ -25,3 +25,12 @@ use std::path::PathBuf;
 fn folder(pid: Pid) -> PathBuf {
     PathBuf::from(format!("/proc/{pid}"))
 }
+
+/// The text of a file of /proc that is always short, in one read: half of what `std::fs::read`
+/// takes, and there are several for each of thousands of threads.
+fn small_file(path: &std::path::Path) -> std::io::Result<String> {
+    use std::io::Read;
+    let mut buffer = [0; 512];
+    let size = std::fs::File::open(path)?.read(&mut buffer)?;
+    Ok(String::from_utf8_lossy(buffer.get(..size).unwrap_or_default()).into_owned())
+}

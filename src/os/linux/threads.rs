@@ -51,12 +51,12 @@ fn task(pid: Pid, tid: Pid) -> PathBuf {
 }
 
 fn turns(folder: &std::path::Path) -> Option<u64> {
-    let text = std::fs::read_to_string(folder.join("schedstat")).ok()?;
+    let text = super::small_file(&folder.join("schedstat")).ok()?;
     text.split_ascii_whitespace().nth(2)?.parse().ok()
 }
 
 fn activity(folder: &std::path::Path) -> Activity {
-    match std::fs::read_to_string(folder.join("syscall")) {
+    match super::small_file(&folder.join("syscall")) {
         Ok(text) => match parse_syscall(&text) {
             Some(Activity::Asleep) | None => by_state_letter(folder),
             Some(activity) => activity,
@@ -100,8 +100,7 @@ pub fn thread_ids(pid: Pid) -> io::Result<Vec<Pid>> {
 
 /// The kernel's name of a thread: at most 15 bytes.
 pub fn thread_name(pid: Pid, tid: Pid) -> Option<String> {
-    let text = std::fs::read(task(pid, tid).join("comm")).ok()?;
-    Some(String::from_utf8_lossy(text.trim_ascii_end()).into_owned())
+    Some(super::small_file(&task(pid, tid).join("comm")).ok()?.trim_end().to_owned())
 }
 
 /// The threads of `pid` as pairs: the id inside the process's own pid namespace, which is what
