@@ -12,7 +12,9 @@ fn main() -> io::Result<()> {
         .filter(|path| path.extension().is_some_and(|e| e == "toml"))
         .collect();
     files.sort();
-    let mut code = String::from("/// Every table of `python_offsets/`: its name and its text.\nconst TABLES: &[(&str, &str)] = &[\n");
+    let mut code = String::from(
+        "/// Every table of `python_offsets/`: its name and its text.\nconst TABLES: &[(&str, &str)] = &[\n",
+    );
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         writeln!(code, "    ({name:?}, include_str!({file:?})),").map_err(io::Error::other)?;

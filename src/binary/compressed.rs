@@ -18,26 +18,23 @@ const MAX_RATIO: u64 = 1032;
 const ELFCOMPRESS_ZSTD: u32 = 2;
 
 /// How all files that this room reads are laid out.
-pub(super) const LAYOUT: Ctx = Ctx {
-    container: Container::Big,
-    le: Endian::Little,
-};
+pub(super) const LAYOUT: Ctx = Ctx { container: Container::Big, le: Endian::Little };
 
 /// What a `SHF_COMPRESSED` section holds: a header that names the method and the size, then the
 /// stream.
 pub(super) fn inflate_section(name: &str, data: &[u8]) -> Result<Vec<u8>> {
     let damaged = |cause: &str| Error::failed(format!("section {name} is damaged")).because(cause);
-    let header = CompressionHeader::parse(data, 0, LAYOUT)
-        .map_err(|_| damaged("it is too short for its compression header"))?;
+    let header =
+        CompressionHeader::parse(data, 0, LAYOUT).map_err(|_| damaged("it is too short for its compression header"))?;
     let stream = data
         .get(CompressionHeader::size(LAYOUT)..)
         .ok_or_else(|| damaged("it is too short for its compression header"))?;
     match header.ch_type {
         ELFCOMPRESS_ZLIB => inflate(stream, header.ch_size).map_err(|cause| damaged(&cause)),
-        ELFCOMPRESS_ZSTD => Err(Error::failed(format!(
-            "section {name} is compressed with zstd, which pitviper does not read"
-        ))
-        .hint("make a readable copy with: objcopy --decompress-debug-sections FILE COPY")),
+        ELFCOMPRESS_ZSTD => {
+            Err(Error::failed(format!("section {name} is compressed with zstd, which pitviper does not read"))
+                .hint("make a readable copy with: objcopy --decompress-debug-sections FILE COPY"))
+        }
         other => Err(damaged(&format!("compression method {other} is not known"))),
     }
 }
@@ -54,23 +51,14 @@ pub(super) fn inflate_legacy(name: &str, data: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn inflate(stream: &[u8], size: u64) -> Result<Vec<u8>, String> {
-    let possible = (stream.len() as u64)
-        .saturating_mul(MAX_RATIO)
-        .min(MAX_SIZE);
+    let possible = (stream.len() as u64).saturating_mul(MAX_RATIO).min(MAX_SIZE);
     if size > possible {
-        return Err(format!(
-            "it claims {size} bytes, more than its stream can hold"
-        ));
+        return Err(format!("it claims {size} bytes, more than its stream can hold"));
     }
     let mut bytes = Vec::new();
     let capacity = usize::try_from(size).map_err(|cause| cause.to_string())?;
-    bytes
-        .try_reserve_exact(capacity)
-        .map_err(|cause| cause.to_string())?;
-    ZlibDecoder::new(stream)
-        .take(size)
-        .read_to_end(&mut bytes)
-        .map_err(|cause| cause.to_string())?;
+    bytes.try_reserve_exact(capacity).map_err(|cause| cause.to_string())?;
+    ZlibDecoder::new(stream).take(size).read_to_end(&mut bytes).map_err(|cause| cause.to_string())?;
     match bytes.len() as u64 == size {
         true => Ok(bytes),
         false => Err(format!("it holds {} bytes instead of {size}", bytes.len())),
@@ -108,24 +96,16 @@ mod tests {
     #[test]
     fn lies_are_refused() {
         let rows = [
-            (
-                section(1, 100_000_000, b"x"),
-                "more than its stream can hold",
-            ),
+            (section(1, 100_000_000, b"x"), "more than its stream can hold"),
             (section(1, u64::MAX, b"x"), "more than its stream can hold"),
             (section(1, 9, b"ten bytes!!")[..30].to_vec(), "damaged"),
-            (
-                section(1, 12, b"ten bytes!"),
-                "it holds 10 bytes instead of 12",
-            ),
+            (section(1, 12, b"ten bytes!"), "it holds 10 bytes instead of 12"),
             (section(2, 10, b"ten bytes!"), "zstd"),
             (section(3, 10, b"ten bytes!"), "method 3 is not known"),
             (vec![1, 0], "too short"),
         ];
         for (bytes, text) in rows {
-            let error = inflate_section(".debug_str", &bytes)
-                .unwrap_err()
-                .to_string();
+            let error = inflate_section(".debug_str", &bytes).unwrap_err().to_string();
             assert!(error.contains(text), "{error}");
             assert!(inflate_legacy(".zdebug_str", &bytes).is_err());
         }

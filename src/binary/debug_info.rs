@@ -70,17 +70,12 @@ impl<'a> DebugInfo<'a> {
     /// As [`parse`](Self::parse), for a file that shares debug info with others: `supplement` is
     /// the file that [`ElfFile::debug_alt_link`] names, read with [`ElfFile::parse_supplement`].
     /// Without it, types that were moved there are missing.
-    pub fn parse_with_supplement(
-        elf: &ElfFile<'a>,
-        supplement: Option<&ElfFile<'a>>,
-    ) -> Result<Self> {
+    pub fn parse_with_supplement(elf: &ElfFile<'a>, supplement: Option<&ElfFile<'a>>) -> Result<Self> {
         let main = Entries::read(elf, Origin::Main, supplement)?;
         if main.units().is_empty() {
             return Err(Error::failed("the file has no readable debug info"));
         }
-        let supplement = supplement
-            .map(|elf| Entries::read(elf, Origin::Supplement, None))
-            .transpose()?;
+        let supplement = supplement.map(|elf| Entries::read(elf, Origin::Supplement, None)).transpose()?;
         let types = Types::new(main, supplement);
         let index = Index::read(&types);
         Ok(Self { types, index })
@@ -91,16 +86,12 @@ impl<'a> DebugInfo<'a> {
     pub fn member(&self, path: &str) -> Option<Member> {
         let path = Path::parse(path)?;
         let meanings = self.types_named(path.type_name);
-        meanings
-            .into_iter()
-            .find_map(|place| self.follow(place, &path.steps))
+        meanings.into_iter().find_map(|place| self.follow(place, &path.steps))
     }
 
     /// `sizeof(type_name)`.
     pub fn size_of(&self, type_name: &str) -> Option<u64> {
-        self.types_named(type_name)
-            .into_iter()
-            .find_map(|place| self.size(place))
+        self.types_named(type_name).into_iter().find_map(|place| self.size(place))
     }
 
     /// The value of an enumerator, such as `FRAME_OWNED_BY_CSTACK`.
@@ -116,20 +107,15 @@ impl<'a> DebugInfo<'a> {
 
     /// All that `name` can mean, the likeliest first: complete types by typedef, then by tag.
     fn types_named(&self, name: &str) -> Vec<Place> {
-        let tag = ["struct ", "union ", "enum "]
-            .iter()
-            .find_map(|word| name.strip_prefix(word));
+        let tag = ["struct ", "union ", "enum "].iter().find_map(|word| name.strip_prefix(word));
         let typedefs = match tag {
             Some(_) => Vec::new(),
             None => self.index.typedefs(name.as_bytes()),
         };
         // A unit that only declares the type says nothing that the definition does not say better.
-        let (defined, declared): (Vec<&Meaning>, Vec<&Meaning>) = typedefs
-            .into_iter()
-            .partition(|meaning| meaning.size.is_some());
-        let declared = declared
-            .into_iter()
-            .filter_map(|meaning| self.complete(meaning.place));
+        let (defined, declared): (Vec<&Meaning>, Vec<&Meaning>) =
+            typedefs.into_iter().partition(|meaning| meaning.size.is_some());
+        let declared = declared.into_iter().filter_map(|meaning| self.complete(meaning.place));
         let tags = self.index.tags(tag.unwrap_or(name).as_bytes());
         defined
             .iter()
@@ -154,16 +140,12 @@ impl<'a> DebugInfo<'a> {
         }
         offsets.push(at.offset);
         // A row of a larger array is no value of the element's type.
-        let value = (at.indices == 0)
-            .then(|| self.types.stripped(at.target))
-            .flatten();
+        let value = (at.indices == 0).then(|| self.types.stripped(at.target)).flatten();
         Some(Member {
             offsets,
             size: self.bytes_at(&at),
             bits: at.bits,
-            is_pointer: value
-                .as_ref()
-                .is_some_and(|entry| entry.tag == dw::DW_TAG_pointer_type),
+            is_pointer: value.as_ref().is_some_and(|entry| entry.tag == dw::DW_TAG_pointer_type),
             is_signed: value.is_some_and(|entry| self.is_signed(&entry)),
         })
     }
@@ -174,28 +156,21 @@ impl<'a> DebugInfo<'a> {
         if !entry.is_declaration {
             return Some(entry);
         }
-        self.types
-            .entry(self.index.tags(entry.name?.slice()).first()?.place)
+        self.types.entry(self.index.tags(entry.name?.slice()).first()?.place)
     }
 
     fn size(&self, place: Place) -> Option<u64> {
         let entry = self.complete(place)?;
         match self.types.array(&entry) {
             // The elements of an array may be complete only in another unit.
-            Some(array) => {
-                array.size_below(0, self.types.own_size(&self.complete(array.element)?)?)
-            }
+            Some(array) => array.size_below(0, self.types.own_size(&self.complete(array.element)?)?),
             None => self.types.own_size(&entry),
         }
     }
 
     fn bytes_at(&self, at: &Cursor) -> Option<u64> {
         if let Some(bits) = at.bits {
-            return Some(
-                u64::from(bits.first)
-                    .checked_add(bits.count.into())?
-                    .div_ceil(8),
-            );
+            return Some(u64::from(bits.first).checked_add(bits.count.into())?.div_ceil(8));
         }
         match at.indices {
             0 => self.size(at.target),
@@ -210,17 +185,12 @@ impl<'a> DebugInfo<'a> {
         if at.indices != 0 || at.bits.is_some() {
             return None;
         }
-        let field = self
-            .types
-            .field(self.complete(at.target)?.place, name.as_bytes())?;
+        let field = self.types.field(self.complete(at.target)?.place, name.as_bytes())?;
         at.offset = at.offset.checked_add(field.first_bit / 8)?;
         at.target = field.target;
         if let Some(count) = field.bit_size {
             let first = u8::try_from(field.first_bit % 8).ok()?;
-            at.bits = Some(Bits {
-                first,
-                count: u8::try_from(count).ok()?,
-            });
+            at.bits = Some(Bits { first, count: u8::try_from(count).ok()? });
         }
         Some(())
     }
@@ -228,10 +198,7 @@ impl<'a> DebugInfo<'a> {
     fn take_element(&self, at: &mut Cursor, index: u64) -> Option<()> {
         let array = self.types.array(&self.types.stripped(at.target)?)?;
         // `T x[]`, `T x[0]` and `T x[1]` at the end of a struct are C's ways to say "and more".
-        let is_inside = array
-            .dimensions
-            .get(at.indices)?
-            .is_none_or(|count| count <= 1 || index < count);
+        let is_inside = array.dimensions.get(at.indices)?.is_none_or(|count| count <= 1 || index < count);
         if !is_inside {
             return None;
         }
@@ -256,20 +223,13 @@ impl<'a> DebugInfo<'a> {
         };
         let encoding = number.as_ref().unwrap_or(entry).encoding;
         let signed = [dw::DW_ATE_signed, dw::DW_ATE_signed_char];
-        signed
-            .iter()
-            .any(|signed| encoding == Some(signed.0.into()))
+        signed.iter().any(|signed| encoding == Some(signed.0.into()))
     }
 }
 
 impl Cursor {
     fn new(target: Place) -> Self {
-        Self {
-            target,
-            indices: 0,
-            offset: 0,
-            bits: None,
-        }
+        Self { target, indices: 0, offset: 0, bits: None }
     }
 }
 

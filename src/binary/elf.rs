@@ -142,16 +142,9 @@ impl<'a> ElfFile<'a> {
     /// The name of this build, by which debug info is found; usually 20 bytes.
     pub fn build_id(&self) -> Option<&'a [u8]> {
         // Sections first: in a detached debug file the segments keep the offsets of the original.
-        let sections = self
-            .section_headers
-            .iter()
-            .filter(|header| header.sh_type == SHT_NOTE);
-        let segments = self
-            .program_headers
-            .iter()
-            .filter(|header| header.p_type == PT_NOTE);
-        let sections =
-            sections.map(|header| (header.sh_offset, header.sh_size, header.sh_addralign));
+        let sections = self.section_headers.iter().filter(|header| header.sh_type == SHT_NOTE);
+        let segments = self.program_headers.iter().filter(|header| header.p_type == PT_NOTE);
+        let sections = sections.map(|header| (header.sh_offset, header.sh_size, header.sh_addralign));
         let segments = segments.map(|header| (header.p_offset, header.p_filesz, header.p_align));
         sections
             .chain(segments)
@@ -174,10 +167,7 @@ impl<'a> ElfFile<'a> {
 
     /// The parts that are loaded into memory.
     pub fn segments(&self) -> impl Iterator<Item = Segment> + '_ {
-        let loaded = self
-            .program_headers
-            .iter()
-            .filter(|header| header.p_type == PT_LOAD);
+        let loaded = self.program_headers.iter().filter(|header| header.p_type == PT_LOAD);
         loaded.map(|header| Segment {
             file_offset: header.p_offset,
             vaddr: header.p_vaddr,
@@ -209,10 +199,7 @@ impl<'a> ElfFile<'a> {
                 _ => Cow::Owned(compressed::inflate_section(name, data)?),
             }));
         }
-        let Some(legacy) = name
-            .strip_prefix(".debug_")
-            .map(|rest| format!(".zdebug_{rest}"))
-        else {
+        let Some(legacy) = name.strip_prefix(".debug_").map(|rest| format!(".zdebug_{rest}")) else {
             return Ok(None);
         };
         let Some(header) = self.header(&legacy) else {
@@ -225,18 +212,10 @@ impl<'a> ElfFile<'a> {
     /// All symbols: first those for debuggers (`.symtab`), then those for the dynamic linker; many
     /// are in both.
     pub fn symbols(&self) -> impl Iterator<Item = Symbol<'a>> + '_ {
-        let listed = [SHT_SYMTAB, SHT_DYNSYM]
-            .into_iter()
-            .filter_map(|kind| self.listed_symbols(kind));
+        let listed = [SHT_SYMTAB, SHT_DYNSYM].into_iter().filter_map(|kind| self.listed_symbols(kind));
         // Files without section headers still run, so the dynamic linker's way in must be there.
-        let unlisted = self
-            .section_headers
-            .is_empty()
-            .then(|| self.dynamic_symbols())
-            .flatten();
-        listed
-            .chain(unlisted)
-            .flat_map(|(table, names)| table.iter().filter_map(move |symbol| named(&symbol, names)))
+        let unlisted = self.section_headers.is_empty().then(|| self.dynamic_symbols()).flatten();
+        listed.chain(unlisted).flat_map(|(table, names)| table.iter().filter_map(move |symbol| named(&symbol, names)))
     }
 
     /// The symbol `name`, preferably where it is defined.
@@ -287,23 +266,16 @@ impl<'a> ElfFile<'a> {
     }
 
     fn header(&self, name: &str) -> Option<&SectionHeader> {
-        self.section_headers
-            .iter()
-            .find(|header| text(self.section_names, header.sh_name) == Some(name))
+        self.section_headers.iter().find(|header| text(self.section_names, header.sh_name) == Some(name))
     }
 
     fn raw_section(&self, header: &SectionHeader) -> Option<&'a [u8]> {
-        (header.sh_type != SHT_NOBITS)
-            .then(|| range(self.bytes, header.sh_offset, header.sh_size))
-            .flatten()
+        (header.sh_type != SHT_NOBITS).then(|| range(self.bytes, header.sh_offset, header.sh_size)).flatten()
     }
 
     /// A table of symbols with the strings that name them.
     fn listed_symbols(&self, kind: u32) -> Option<(Symtab<'a>, &'a [u8])> {
-        let table = self
-            .section_headers
-            .iter()
-            .find(|header| header.sh_type == kind)?;
+        let table = self.section_headers.iter().find(|header| header.sh_type == kind)?;
         let names = self.section_headers.get(index(table.sh_link.into())?)?;
         let count = (table.sh_size / SYMBOL_SIZE).try_into().ok()?;
         let symbols = Symtab::parse(self.bytes, index(table.sh_offset)?, count, LAYOUT).ok()?;
@@ -317,10 +289,7 @@ impl<'a> ElfFile<'a> {
         let (start, end) = (dynamic.info.symtab, dynamic.info.strtab);
         let count = end.checked_sub(start)? / usize::try_from(SYMBOL_SIZE).ok()?;
         let symbols = Symtab::parse(self.bytes, start, count, LAYOUT).ok()?;
-        Some((
-            symbols,
-            range(self.bytes, end as u64, dynamic.info.strsz as u64)?,
-        ))
+        Some((symbols, range(self.bytes, end as u64, dynamic.info.strsz as u64)?))
     }
 }
 
@@ -331,9 +300,9 @@ fn refuse_foreign_formats(bytes: &[u8]) -> Result<()> {
         [0x7f, b'E', b'L', b'F', 1, ..] => {
             unsupported("the file is a 32-bit executable; pitviper reads 64-bit ones only")
         }
-        [0x7f, b'E', b'L', b'F', 2, 2, ..] => unsupported(
-            "the file is a big-endian executable; pitviper reads little-endian ones only",
-        ),
+        [0x7f, b'E', b'L', b'F', 2, 2, ..] => {
+            unsupported("the file is a big-endian executable; pitviper reads little-endian ones only")
+        }
         _ => unsupported("the file is not an ELF executable"),
     }
 }
@@ -344,9 +313,7 @@ fn machine_of(header: &Header) -> Result<Machine> {
         EM_AARCH64 => Ok(Machine::Aarch64),
         other => Err(Error::new(
             Kind::Unsupported,
-            format!(
-                "the file is for ELF machine {other}; pitviper reads x86_64 (62) and aarch64 (183)"
-            ),
+            format!("the file is for ELF machine {other}; pitviper reads x86_64 (62) and aarch64 (183)"),
         )),
     }
 }
@@ -409,13 +376,7 @@ fn build_id_in(mut notes: &[u8], align: u64) -> Option<&[u8]> {
     let align = if align == 8 { 8 } else { 4 };
     loop {
         let (header, rest) = notes.split_first_chunk::<12>()?;
-        let word = |at: usize| {
-            header
-                .get(at..)?
-                .first_chunk::<4>()
-                .copied()
-                .map(u32::from_le_bytes)
-        };
+        let word = |at: usize| header.get(at..)?.first_chunk::<4>().copied().map(u32::from_le_bytes);
         let (name_size, size) = (index(word(0)?.into())?, index(word(4)?.into())?);
         // The twelve bytes of the header count towards the padding.
         let padded = name_size.checked_add(12)?.checked_next_multiple_of(align)?;
@@ -452,10 +413,7 @@ mod tests {
             (own[..20].to_vec(), "no readable ELF header"),
         ];
         for (bytes, text) in rows {
-            let error = ElfFile::parse(&bytes)
-                .err()
-                .map(|error| error.to_string())
-                .unwrap_or_default();
+            let error = ElfFile::parse(&bytes).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(error.contains(text), "{text}: {error}");
         }
     }
@@ -469,13 +427,8 @@ mod tests {
         assert_eq!(data.len() as u64, text.size);
         let main = elf.symbol("main").unwrap();
         assert!(main.is_defined && main.kind == SymbolKind::Function);
-        let inside = |segment: Segment| {
-            (segment.vaddr..segment.vaddr + segment.mem_size).contains(&main.address)
-        };
-        assert!(
-            elf.segments()
-                .any(|segment| inside(segment) && segment.flags & 1 != 0)
-        );
+        let inside = |segment: Segment| (segment.vaddr..segment.vaddr + segment.mem_size).contains(&main.address);
+        assert!(elf.segments().any(|segment| inside(segment) && segment.flags & 1 != 0));
         assert!(elf.section_data(".absent").unwrap().is_none());
         assert!(elf.section_data(".bss").unwrap().is_none());
     }
@@ -483,20 +436,7 @@ mod tests {
     #[test]
     fn notes_are_padded_to_their_alignment() {
         let note = |name: &[u8], kind: u8, content: &[u8], align: usize| {
-            let mut bytes = vec![
-                name.len() as u8,
-                0,
-                0,
-                0,
-                content.len() as u8,
-                0,
-                0,
-                0,
-                kind,
-                0,
-                0,
-                0,
-            ];
+            let mut bytes = vec![name.len() as u8, 0, 0, 0, content.len() as u8, 0, 0, 0, kind, 0, 0, 0];
             for part in [name, content] {
                 bytes.extend(part);
                 bytes.resize(bytes.len().next_multiple_of(align), 0);

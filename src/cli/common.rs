@@ -46,9 +46,8 @@ impl Reading {
     pub fn table(&self) -> Result<Option<UserTable>> {
         let Some(path) = &self.offsets else { return Ok(None) };
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::new(Kind::Usage, format!("cannot read the offset table {name}")).because(error)
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::new(Kind::Usage, format!("cannot read the offset table {name}")).because(error))?;
         Ok(Some(UserTable { name, text }))
     }
 }

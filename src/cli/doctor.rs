@@ -71,7 +71,8 @@ fn of_target(target: &Target) -> Vec<Finding> {
     let source = match &layout.source {
         Source::Table { name, own, covered } => {
             let own = if *own { ", and the target's own debug offsets" } else { "" };
-            let proof = if *covered { "" } else { "; the release is newer than the table, the sizes of its symbols agree" };
+            let proof =
+                if *covered { "" } else { "; the release is newer than the table, the sizes of its symbols agree" };
             format!("table {name}{own}{proof}")
         }
         Source::NewerThanKnown { name } => format!("the target's own debug offsets, and table {name}"),
@@ -95,10 +96,7 @@ fn of_target(target: &Target) -> Vec<Finding> {
 fn of_stacks(target: &Target, args: &Args) -> Vec<Finding> {
     let dump = stacks::dump(target, &Options { pausing: args.reading.pausing(), locals: None });
     let threads: Vec<_> = dump.interpreters.iter().flat_map(|interpreter| &interpreter.threads).collect();
-    let mut findings = vec![good(
-        "threads",
-        format!("{} in {} interpreters", threads.len(), dump.interpreters.len()),
-    )];
+    let mut findings = vec![good("threads", format!("{} in {} interpreters", threads.len(), dump.interpreters.len()))];
     let unread = threads.iter().filter(|thread| !thread.is_complete()).count();
     if unread > 0 {
         findings.push(bad("stacks", format!("{unread} could not be read wholly or decided"), Vec::new()));

@@ -148,9 +148,7 @@ impl FromNumber for Bits {
             Number::Bits(bits) => Some(*bits),
             // A bit-field that became a member of its own, as `interned` did in 3.14's
             // free-threaded builds.
-            Number::One(offset) => {
-                Some(Self { offset: u32::try_from(*offset).ok()?, first: 0, count: 8 })
-            }
+            Number::One(offset) => Some(Self { offset: u32::try_from(*offset).ok()?, first: 0, count: 8 }),
             Number::Path(_) => None,
         }
     }

@@ -26,7 +26,7 @@ mod words;
 
 pub use check::check;
 pub use field::{Bits, Constant, Field, Number, Path, Size, Word};
-pub use select::{Build, known_tables, from_user_table, select, supported_series, table_names};
+pub use select::{Build, from_user_table, known_tables, select, supported_series, table_names};
 pub use structs::Structs;
 pub use table::{Flavour, Table};
 pub use words::*;

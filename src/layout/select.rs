@@ -139,10 +139,8 @@ fn fit(build: &Build, table: &Table) -> Option<u32> {
 fn unsupported(build: &Build, tables: &[(String, Table)]) -> Error {
     let (first, last) = supported_series();
     let Build { version, flavour, machine, .. } = build;
-    let mut error = Error::new(
-        Kind::Unsupported,
-        format!("no offset table for CPython {version} ({flavour}, {})", machine.name()),
-    );
+    let mut error =
+        Error::new(Kind::Unsupported, format!("no offset table for CPython {version} ({flavour}, {})", machine.name()));
     let ranges: Vec<String> = tables
         .iter()
         .filter(|(_, table)| table.same_series(*version))

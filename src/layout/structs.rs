@@ -53,8 +53,12 @@ macro_rules! origin {
     ($($member:literal)|+) => { Origin::Member(&[$($member),+]) };
 }
 macro_rules! own {
-    () => { None };
-    ($own:literal) => { Some($own) };
+    () => {
+        None
+    };
+    ($own:literal) => {
+        Some($own)
+    };
 }
 
 macro_rules! structs {

@@ -95,8 +95,7 @@ impl Table {
             Error::new(Kind::Usage, format!("{name} is not an offset table: {what}"))
                 .hint("make one with `pitviper offsets BINARY > table.toml` from an interpreter with debug info")
         };
-        let document: toml::Table =
-            text.parse().map_err(|e: toml::de::Error| fail(e.message().to_owned()))?;
+        let document: toml::Table = text.parse().map_err(|e: toml::de::Error| fail(e.message().to_owned()))?;
         let mut table = Self::default();
         for (key, value) in &document {
             table.take(key, value).map_err(&fail)?;
@@ -129,7 +128,8 @@ impl Table {
             ("fingerprints", toml::Value::Table(rows)) => {
                 for (symbol, sizes) in rows {
                     let sizes = sizes.as_array().ok_or_else(bad)?;
-                    let sizes = sizes.iter().map(|s| s.as_integer().and_then(|s| u64::try_from(s).ok()).ok_or_else(bad));
+                    let sizes =
+                        sizes.iter().map(|s| s.as_integer().and_then(|s| u64::try_from(s).ok()).ok_or_else(bad));
                     self.fingerprints.insert(symbol.clone(), sizes.collect::<Result<_, _>>()?);
                 }
             }
@@ -147,7 +147,8 @@ impl Table {
             (section, toml::Value::Table(rows)) => {
                 let numbers = self.numbers.entry(section.to_owned()).or_default();
                 for (field, value) in rows {
-                    let number = number(value).ok_or_else(|| format!("{section}.{field} cannot be this {}", value.type_str()))?;
+                    let number = number(value)
+                        .ok_or_else(|| format!("{section}.{field} cannot be this {}", value.type_str()))?;
                     numbers.insert(field.clone(), number);
                 }
             }

@@ -29,8 +29,7 @@ pub fn document(target: &Target, dump: &Dump) -> Json {
 
 /// What all documents say of the target.
 pub fn process(target: &Target) -> Json {
-    let command: Vec<String> =
-        target.process.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+    let command: Vec<String> = target.process.command.iter().map(|word| word.to_string_lossy().into_owned()).collect();
     json!({"pid": target.process.pid.0, "kind": "process", "command": command})
 }
 

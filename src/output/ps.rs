@@ -24,7 +24,8 @@ pub struct Row {
 
 /// Writes `rows` as a table.
 pub fn write(out: &mut dyn Write, rows: &[Row], style: Style) -> io::Result<()> {
-    let heading = format!("{:>8}  {:<10} {:<14} {:>7}  {:<7} {}", "PID", "PYTHON", "FLAVOUR", "THREADS", "ATTACH", "COMMAND");
+    let heading =
+        format!("{:>8}  {:<10} {:<14} {:>7}  {:<7} {}", "PID", "PYTHON", "FLAVOUR", "THREADS", "ATTACH", "COMMAND");
     writeln!(out, "{}", style.heading(heading))?;
     for row in rows {
         writeln!(

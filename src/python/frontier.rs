@@ -60,13 +60,7 @@ impl Python<'_> {
     /// Deduces the stack of the running thread at `thread`. `memory` is read directly, as nothing
     /// that was read before counts; `extra` is copied at the same moment. `None` where that cannot
     /// be done, or does not decide it.
-    pub fn frontier(
-        &self,
-        memory: &dyn Memory,
-        thread: Addr,
-        extra: Vec<Part>,
-        codes: &CodeCache,
-    ) -> Option<Frontier> {
+    pub fn frontier(&self, memory: &dyn Memory, thread: Addr, extra: Vec<Part>, codes: &CodeCache) -> Option<Frontier> {
         let mut outside = BTreeSet::new();
         for _ in 0..MAX_PLANS {
             let plan = self.plan(memory, thread, std::mem::take(&mut outside))?;
@@ -158,11 +152,13 @@ struct Found {
 impl Copy<'_> {
     fn decide(&self) -> Result<Vec<RawFrame>, Undecided> {
         let layout = &self.python.layout.thread;
-        let (chunk, top) = (layout.datastack_chunk.ok_or(Undecided::Give)?, layout.datastack_top.ok_or(Undecided::Give)?);
+        let (chunk, top) =
+            (layout.datastack_chunk.ok_or(Undecided::Give)?, layout.datastack_top.ok_or(Undecided::Give)?);
         let newest = self.plan.chunks.last().ok_or(Undecided::Give)?;
         let before = self.thread_field(0, chunk)?;
         let after = self.thread_field(self.parts.len() - 1, chunk)?;
-        let end = self.thread_field(0, top)?.max(self.thread_field(self.parts.len() - 1, top)?).ok_or(Undecided::Give)?;
+        let end =
+            self.thread_field(0, top)?.max(self.thread_field(self.parts.len() - 1, top)?).ok_or(Undecided::Give)?;
         if before != Some(newest.0) || after != before || end.get() > newest.0.get() + newest.1 {
             return Err(Undecided::PlanAgain(self.plan.outside.clone()));
         }

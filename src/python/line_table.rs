@@ -164,10 +164,7 @@ mod tests {
     #[test]
     fn lnotab_steps_may_go_back_only_where_signed() {
         let table = [6, 1, 50, 255, 2, 3];
-        assert_eq!(
-            lines(Encoding::Lnotab, &table, &[-1, 0, 5, 6, 55, 56, 58]),
-            [10, 10, 10, 11, 11, 10, 13].map(Some)
-        );
+        assert_eq!(lines(Encoding::Lnotab, &table, &[-1, 0, 5, 6, 55, 56, 58]), [10, 10, 10, 11, 11, 10, 13].map(Some));
         assert_eq!(lines(Encoding::LnotabUnsigned, &table, &[56]), [Some(266)]);
     }
 
@@ -183,7 +180,22 @@ mod tests {
     #[test]
     fn locations_of_every_kind() {
         // Short (kind 2, columns 21–25); one line on (kind 11); no columns (13); long (14); none (15).
-        let table = [0x80 | 2 << 3, 5 << 4 | 4, 0x80 | 11 << 3 | 1, 7, 9, 0x80 | 13 << 3, 2 << 1, 0x80 | 14 << 3, 3, 2, 0x41, 1, 6, 0x80 | 15 << 3];
+        let table = [
+            0x80 | 2 << 3,
+            5 << 4 | 4,
+            0x80 | 11 << 3 | 1,
+            7,
+            9,
+            0x80 | 13 << 3,
+            2 << 1,
+            0x80 | 14 << 3,
+            3,
+            2,
+            0x41,
+            1,
+            6,
+            0x80 | 15 << 3,
+        ];
         let table = LineTable { encoding: Encoding::Locations, bytes: table.to_vec(), first_line: 10 };
         let position = |lasti| table.position(lasti);
         assert_eq!(position(0), on_line(10, 21, 25));
@@ -191,10 +203,7 @@ mod tests {
         assert_eq!(position(4), position(2));
         assert_eq!(position(6).line, Some(13));
         assert_eq!(position(6).column, None);
-        assert_eq!(
-            position(8),
-            Position { line: Some(12), end_line: Some(14), column: Some(64), end_column: Some(5) }
-        );
+        assert_eq!(position(8), Position { line: Some(12), end_line: Some(14), column: Some(64), end_column: Some(5) });
         assert_eq!(position(10), Position::default());
         assert_eq!(position(1_000_000), Position::default());
     }
@@ -202,7 +211,8 @@ mod tests {
     #[test]
     fn garbage_ends() {
         for seed in 0..4096_u32 {
-            let bytes: Vec<u8> = (0..seed % 64).map(|i| (seed.wrapping_mul(2_654_435_761).wrapping_mul(i + 1) >> 13) as u8).collect();
+            let bytes: Vec<u8> =
+                (0..seed % 64).map(|i| (seed.wrapping_mul(2_654_435_761).wrapping_mul(i + 1) >> 13) as u8).collect();
             for encoding in [Encoding::Lnotab, Encoding::LnotabUnsigned, Encoding::Ranges, Encoding::Locations] {
                 lines(encoding, &bytes, &[-1, 0, 7, i64::MAX]);
             }

@@ -21,8 +21,7 @@ impl NativeIds {
     /// The ids of the threads of `pid`; `threads` are those that Python knows.
     pub fn read(pid: Pid, python: &Python<'_>, threads: &[ThreadState]) -> Self {
         let pairs = os::native_ids(pid).unwrap_or_default();
-        let here: HashMap<u64, Pid> =
-            pairs.into_iter().map(|(inside, here)| (u64::from(inside.0), here)).collect();
+        let here: HashMap<u64, Pid> = pairs.into_iter().map(|(inside, here)| (u64::from(inside.0), here)).collect();
         let unknown: Vec<u64> = threads.iter().filter(|t| t.native_id.is_none()).map(|t| t.id).collect();
         let by_pthread = if unknown.is_empty() { HashMap::new() } else { by_pthread(python, &unknown, &here) };
         Self { here, by_pthread }

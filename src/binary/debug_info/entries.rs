@@ -5,12 +5,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use gimli::{
-    Abbreviations, Attribute, AttributeValue, DebugAbbrev, DebugAddr, DebugAddrBase, DebugInfo,
-    DebugLineStr, DebugStr, DebugStrOffsets, DebugStrOffsetsBase, DwTag, Encoding, EndianSlice,
-    EntriesRaw, Error, LittleEndian, Operation, Result, UnitHeader, UnitOffset, constants as dw,
+    Abbreviations, Attribute, AttributeValue, DebugAbbrev, DebugAddr, DebugAddrBase, DebugInfo, DebugLineStr, DebugStr,
+    DebugStrOffsets, DebugStrOffsetsBase, DwTag, Encoding, EndianSlice, EntriesRaw, Error, LittleEndian, Operation,
+    Result, UnitHeader, UnitOffset, constants as dw,
 };
 
-use super::super::elf::ElfFile;
+use crate::binary::elf::ElfFile;
 
 pub(super) type Slice<'s> = EndianSlice<'s, LittleEndian>;
 
@@ -100,15 +100,9 @@ pub(super) enum MemberOffset {
 impl<'a> Entries<'a> {
     /// Finds the units of `elf`'s debug info; those that are damaged are left out. `supplement` is
     /// the file whose strings it may use.
-    pub fn read(
-        elf: &ElfFile<'a>,
-        origin: Origin,
-        supplement: Option<&ElfFile<'a>>,
-    ) -> crate::error::Result<Self> {
+    pub fn read(elf: &ElfFile<'a>, origin: Origin, supplement: Option<&ElfFile<'a>>) -> crate::error::Result<Self> {
         let section = |name| elf.section_data(name).map(Option::unwrap_or_default);
-        let shared_str = supplement
-            .map(|elf| elf.section_data(".debug_str"))
-            .transpose()?;
+        let shared_str = supplement.map(|elf| elf.section_data(".debug_str")).transpose()?;
         let sections = Sections {
             info: section(".debug_info")?,
             abbrev: section(".debug_abbrev")?,
@@ -118,11 +112,7 @@ impl<'a> Entries<'a> {
             str_offsets: section(".debug_str_offsets")?,
             addr: section(".debug_addr")?,
         };
-        let mut entries = Self {
-            origin,
-            sections,
-            units: Vec::new(),
-        };
+        let mut entries = Self { origin, sections, units: Vec::new() };
         entries.units = entries.find_units();
         Ok(entries)
     }
@@ -135,8 +125,7 @@ impl<'a> Entries<'a> {
     pub fn entry(&self, offset: usize) -> Result<Entry<'_>> {
         let unit = self.unit_at(offset)?;
         let mut raw = self.raw(unit, offset)?;
-        self.next(unit, &mut raw)?
-            .ok_or(Error::NoEntryAtGivenOffset(offset as u64))
+        self.next(unit, &mut raw)?.ok_or(Error::NoEntryAtGivenOffset(offset as u64))
     }
 
     /// The entries directly below that at `offset`.
@@ -145,12 +134,7 @@ impl<'a> Entries<'a> {
         let mut raw = self.raw(unit, offset)?;
         let parent = self.next(unit, &mut raw)?;
         let is_done = !parent.is_some_and(|parent| parent.has_children);
-        Ok(Children {
-            entries: self,
-            unit,
-            raw,
-            is_done,
-        })
+        Ok(Children { entries: self, unit, raw, is_done })
     }
 
     /// The entries on file level of `unit`.
@@ -169,9 +153,7 @@ impl<'a> Entries<'a> {
             let abbreviations = match known.get(&at.0) {
                 Some(abbreviations) => Arc::clone(abbreviations),
                 None => match header.abbreviations(&abbrevs) {
-                    Ok(abbreviations) => {
-                        Arc::clone(known.entry(at.0).or_insert(Arc::new(abbreviations)))
-                    }
+                    Ok(abbreviations) => Arc::clone(known.entry(at.0).or_insert(Arc::new(abbreviations))),
                     Err(_) => continue,
                 },
             };
@@ -180,11 +162,7 @@ impl<'a> Entries<'a> {
         units
     }
 
-    fn unit(
-        &self,
-        header: &UnitHeader<Slice<'_>>,
-        abbreviations: Arc<Abbreviations>,
-    ) -> Option<Unit> {
+    fn unit(&self, header: &UnitHeader<Slice<'_>>, abbreviations: Arc<Abbreviations>) -> Option<Unit> {
         let start = header.debug_info_offset()?.0;
         let mut unit = Unit {
             start,
@@ -212,8 +190,7 @@ impl<'a> Entries<'a> {
     fn unit_at(&self, offset: usize) -> Result<&Unit> {
         let after = self.units.partition_point(|unit| unit.start <= offset);
         let unit = after.checked_sub(1).and_then(|index| self.units.get(index));
-        unit.filter(|unit| (unit.root..unit.end).contains(&offset))
-            .ok_or(Error::NoEntryAtGivenOffset(offset as u64))
+        unit.filter(|unit| (unit.root..unit.end).contains(&offset)).ok_or(Error::NoEntryAtGivenOffset(offset as u64))
     }
 
     fn raw<'s>(&'s self, unit: &'s Unit, offset: usize) -> Result<EntriesRaw<'s, Slice<'s>>> {
@@ -221,20 +198,11 @@ impl<'a> Entries<'a> {
         let bytes = bytes.ok_or(Error::NoEntryAtGivenOffset(offset as u64))?;
         let at = UnitOffset(offset.saturating_sub(unit.start));
         let bytes = EndianSlice::new(bytes, LittleEndian);
-        Ok(EntriesRaw::new(
-            bytes,
-            unit.encoding,
-            &unit.abbreviations,
-            at,
-        ))
+        Ok(EntriesRaw::new(bytes, unit.encoding, &unit.abbreviations, at))
     }
 
     /// Reads one entry; `None` is the end of a list of children.
-    fn next<'s>(
-        &'s self,
-        unit: &Unit,
-        raw: &mut EntriesRaw<'s, Slice<'s>>,
-    ) -> Result<Option<Entry<'s>>> {
+    fn next<'s>(&'s self, unit: &Unit, raw: &mut EntriesRaw<'s, Slice<'s>>) -> Result<Option<Entry<'s>>> {
         let offset = unit.start.saturating_add(raw.next_offset().0);
         let Some(abbreviation) = raw.read_abbreviation()? else {
             return Ok(None);
@@ -242,10 +210,7 @@ impl<'a> Entries<'a> {
         if abbreviation.attributes().len() > MAX_ATTRIBUTES {
             return Err(Error::InvalidAbbreviationCode(abbreviation.code()));
         }
-        let place = Place {
-            origin: self.origin,
-            offset,
-        };
+        let place = Place { origin: self.origin, offset };
         let mut entry = Entry::new(place, abbreviation.tag(), abbreviation.has_children());
         for &specification in abbreviation.attributes() {
             self.take(unit, &mut entry, &raw.read_attribute_inline(specification)?);
@@ -298,21 +263,16 @@ impl<'a> Entries<'a> {
         match value {
             AttributeValue::String(text) => Some(text),
             AttributeValue::DebugStrRef(at) => strings.get_str(at).ok(),
-            AttributeValue::DebugStrRefSup(at) => DebugStr::new(&sections.shared_str, LittleEndian)
-                .get_str(at)
-                .ok(),
+            AttributeValue::DebugStrRefSup(at) => DebugStr::new(&sections.shared_str, LittleEndian).get_str(at).ok(),
             AttributeValue::DebugLineStrRef(at) => {
-                let strings =
-                    DebugLineStr::from(EndianSlice::new(&sections.line_str, LittleEndian));
+                let strings = DebugLineStr::from(EndianSlice::new(&sections.line_str, LittleEndian));
                 strings.get_str(at).ok()
             }
             AttributeValue::DebugStrOffsetsIndex(index) => {
                 let offsets: DebugStrOffsets<Slice<'s>> =
                     DebugStrOffsets::from(EndianSlice::new(&sections.str_offsets, LittleEndian));
                 let base = DebugStrOffsetsBase(unit.str_offsets_base);
-                let at = offsets
-                    .get_str_offset(unit.encoding.format, base, index)
-                    .ok()?;
+                let at = offsets.get_str_offset(unit.encoding.format, base, index).ok()?;
                 strings.get_str(at).ok()
             }
             _ => None,
@@ -341,12 +301,9 @@ impl<'a> Entries<'a> {
         match operation {
             Operation::Address { address } => Some(address),
             Operation::AddressIndex { index } => {
-                let addresses =
-                    DebugAddr::from(EndianSlice::new(&self.sections.addr, LittleEndian));
+                let addresses = DebugAddr::from(EndianSlice::new(&self.sections.addr, LittleEndian));
                 let base = DebugAddrBase(unit.addr_base);
-                addresses
-                    .get_address(unit.encoding.address_size, base, index)
-                    .ok()
+                addresses.get_address(unit.encoding.address_size, base, index).ok()
             }
             _ => None,
         }

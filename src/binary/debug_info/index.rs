@@ -68,12 +68,8 @@ impl Index {
     /// Reads the names of all units. A unit that is damaged contributes what comes before the
     /// damage.
     pub fn read(types: &Types<'_>) -> Self {
-        let mut index = Self {
-            typedefs: Names::new(),
-            tags: Names::new(),
-            enumerators: Names::new(),
-            variables: Names::new(),
-        };
+        let mut index =
+            Self { typedefs: Names::new(), tags: Names::new(), enumerators: Names::new(), variables: Names::new() };
         for entries in types.files() {
             for unit in entries.units() {
                 let Ok(mut children) = entries.top_level(unit) else {
@@ -128,24 +124,13 @@ impl Index {
         if let Some(target) = types.stripped(entry.place) {
             let size = types.own_size(&target);
             let same = |a: &Meaning, b: &Meaning| a.size == b.size;
-            self.typedefs.add(
-                name,
-                Meaning {
-                    place: target.place,
-                    size,
-                },
-                same,
-            );
+            self.typedefs.add(name, Meaning { place: target.place, size }, same);
         }
     }
 
     fn add_tag(&mut self, entry: &Entry<'_>) {
-        if let (Some(name), Some(size), false) = (entry.name, entry.byte_size, entry.is_declaration)
-        {
-            let meaning = Meaning {
-                place: entry.place,
-                size: Some(size),
-            };
+        if let (Some(name), Some(size), false) = (entry.name, entry.byte_size, entry.is_declaration) {
+            let meaning = Meaning { place: entry.place, size: Some(size) };
             self.tags.add(name, meaning, |a, b| a.size == b.size);
         }
     }

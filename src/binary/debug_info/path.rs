@@ -49,8 +49,7 @@ impl<'p> Path<'p> {
 /// The name that `text` begins with, and what follows it.
 fn name(text: &str) -> Option<(&str, &str)> {
     let end = text.find(['.', '-', '[', ']', '>']).unwrap_or(text.len());
-    text.split_at_checked(end)
-        .filter(|(name, _)| !name.is_empty())
+    text.split_at_checked(end).filter(|(name, _)| !name.is_empty())
 }
 
 #[cfg(test)]
@@ -64,19 +63,13 @@ mod tests {
             ("PyObject", "PyObject", &[]),
             ("struct _ts.interp", "struct _ts", &[Member("interp")]),
             ("A.b[1].c", "A", &[Member("b"), Index(1), Member("c")]),
-            (
-                "A.b->c[0][2]",
-                "A",
-                &[Member("b"), Dereference, Member("c"), Index(0), Index(2)],
-            ),
+            ("A.b->c[0][2]", "A", &[Member("b"), Dereference, Member("c"), Index(0), Index(2)]),
         ];
         for (text, type_name, steps) in rows {
             let steps = steps.to_vec();
             assert_eq!(Path::parse(text), Some(Path { type_name, steps }), "{text}");
         }
-        for bad in [
-            "", ".a", "A.", "A..b", "A->", "A-b", "A[x]", "A[1", "A[-1]", "A.b[1]c", "A]",
-        ] {
+        for bad in ["", ".a", "A.", "A..b", "A->", "A-b", "A[x]", "A[1", "A[-1]", "A.b[1]c", "A]"] {
             assert_eq!(Path::parse(bad), None, "{bad}");
         }
         assert_eq!(Path::parse(&format!("A{}", ".b".repeat(1000))), None);

@@ -48,22 +48,13 @@ struct Compiled {
 
 impl Compiled {
     fn new(name: &str, flags: &[&str]) -> Self {
-        let directory =
-            std::env::temp_dir().join(format!("pitviper-{name}-{}", std::process::id()));
+        let directory = std::env::temp_dir().join(format!("pitviper-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let library = directory.join("library.so");
         for (file, source) in [("first.c", SOURCE), ("other.c", OTHER)] {
             std::fs::write(directory.join(file), source).unwrap();
         }
-        run(
-            &directory,
-            "gcc",
-            &[
-                &["-shared", "-fPIC", "first.c", "other.c", "-o", "library.so"],
-                flags,
-            ]
-            .concat(),
-        );
+        run(&directory, "gcc", &[&["-shared", "-fPIC", "first.c", "other.c", "-o", "library.so"], flags].concat());
         let bytes = std::fs::read(library).unwrap();
         Self { directory, bytes }
     }
@@ -76,11 +67,7 @@ impl Drop for Compiled {
 }
 
 fn run(directory: &Path, program: &str, arguments: &[&str]) {
-    let status = Command::new(program)
-        .args(arguments)
-        .current_dir(directory)
-        .status()
-        .unwrap();
+    let status = Command::new(program).args(arguments).current_dir(directory).status().unwrap();
     assert!(status.success(), "{program} {arguments:?}");
 }
 
@@ -112,14 +99,8 @@ fn check_members(layouts: &DebugInfo<'_>) {
         ("Small.unique", &[8], Some(8)),
     ];
     for (path, offsets, size) in rows {
-        let member = layouts
-            .member(path)
-            .unwrap_or_else(|| panic!("{path} is missing"));
-        assert_eq!(
-            (&*member.offsets, member.size, member.bits),
-            (offsets, size, None),
-            "{path}"
-        );
+        let member = layouts.member(path).unwrap_or_else(|| panic!("{path} is missing"));
+        assert_eq!((&*member.offsets, member.size, member.bits), (offsets, size, None), "{path}");
     }
 }
 
@@ -134,15 +115,9 @@ fn check_bit_fields(layouts: &DebugInfo<'_>) {
         ("Small.kind", 1, 0, 3, 1),
     ];
     for (path, offset, first, count, size) in rows {
-        let member = layouts
-            .member(path)
-            .unwrap_or_else(|| panic!("{path} is missing"));
+        let member = layouts.member(path).unwrap_or_else(|| panic!("{path} is missing"));
         let bits = Some(Bits { first, count });
-        assert_eq!(
-            (member.offsets, member.bits, member.size),
-            (vec![offset], bits, Some(size)),
-            "{path}"
-        );
+        assert_eq!((member.offsets, member.bits, member.size), (vec![offset], bits, Some(size)), "{path}");
     }
 }
 
@@ -155,11 +130,7 @@ fn check_kinds(layouts: &DebugInfo<'_>) {
         ("Text.state.wide", false, false),
     ] {
         let member = layouts.member(path).unwrap();
-        assert_eq!(
-            (member.is_pointer, member.is_signed),
-            (is_pointer, is_signed),
-            "{path}"
-        );
+        assert_eq!((member.is_pointer, member.is_signed), (is_pointer, is_signed), "{path}");
     }
 }
 
@@ -180,13 +151,7 @@ fn check_absent(layouts: &DebugInfo<'_>) {
 }
 
 fn check_names(layouts: &DebugInfo<'_>, elf: &ElfFile<'_>) {
-    for (name, size) in [
-        ("Thread", 120),
-        ("_ts", 120),
-        ("Text", 32),
-        ("frame", 16),
-        ("enum colour", 4),
-    ] {
+    for (name, size) in [("Thread", 120), ("_ts", 120), ("Text", 32), ("frame", 16), ("enum colour", 4)] {
         assert_eq!(layouts.size_of(name), Some(size), "{name}");
     }
     for (name, value) in [("SMALL", -2), ("LARGE", 200), ("RED", 0), ("GREEN", 7)] {
@@ -194,19 +159,9 @@ fn check_names(layouts: &DebugInfo<'_>, elf: &ElfFile<'_>) {
     }
     for name in ["counter", "first", "text"] {
         let address = elf.symbol(name).map(|symbol| symbol.address);
-        assert!(
-            address.is_some() && layouts.variable(name) == address,
-            "{name}"
-        );
+        assert!(address.is_some() && layouts.variable(name) == address, "{name}");
     }
-    assert_eq!(
-        (
-            layouts.size_of("Absent"),
-            layouts.constant("X"),
-            layouts.variable("x")
-        ),
-        (None, None, None)
-    );
+    assert_eq!((layouts.size_of("Absent"), layouts.constant("X"), layouts.variable("x")), (None, None, None));
 }
 
 #[test]
@@ -230,26 +185,11 @@ fn layouts_are_those_of_the_compiler() {
 fn detached_debug_files_are_read() {
     let compiled = Compiled::new("detached", &["-g", "-Wl,--build-id=sha1"]);
     let directory = &compiled.directory;
-    run(
-        directory,
-        "objcopy",
-        &["--only-keep-debug", "library.so", "library.debug"],
-    );
-    run(
-        directory,
-        "objcopy",
-        &[
-            "--strip-debug",
-            "--add-gnu-debuglink=library.debug",
-            "library.so",
-        ],
-    );
+    run(directory, "objcopy", &["--only-keep-debug", "library.so", "library.debug"]);
+    run(directory, "objcopy", &["--strip-debug", "--add-gnu-debuglink=library.debug", "library.so"]);
     let read = |name: &str| std::fs::read(directory.join(name)).unwrap();
     let (stripped, detached) = (read("library.so"), read("library.debug"));
-    let (stripped, detached) = (
-        ElfFile::parse(&stripped).unwrap(),
-        ElfFile::parse(&detached).unwrap(),
-    );
+    let (stripped, detached) = (ElfFile::parse(&stripped).unwrap(), ElfFile::parse(&detached).unwrap());
     check_layouts(&detached);
     assert!(!stripped.has_debug_info() && DebugInfo::parse(&stripped).is_err());
     assert_eq!(stripped.debug_link(), Some("library.debug"));
@@ -268,10 +208,7 @@ fn without_section_headers_the_dynamic_symbols_remain() {
     let elf = ElfFile::parse(&compiled.bytes).unwrap();
     assert!(elf.section(".text").is_none() && whole.section(".text").is_some());
     assert_eq!(elf.symbol("first"), whole.symbol("first"));
-    assert!(
-        elf.symbol("first")
-            .is_some_and(|symbol| symbol.is_defined && symbol.size == 8)
-    );
+    assert!(elf.symbol("first").is_some_and(|symbol| symbol.is_defined && symbol.size == 8));
     assert_eq!(elf.symbol("counter"), None);
     assert_eq!(elf.build_id(), whole.build_id());
     assert!(elf.segments().eq(whole.segments()) && elf.segments().count() > 1);
@@ -282,29 +219,15 @@ fn exercise(bytes: &[u8]) {
     let Ok(elf) = ElfFile::parse(bytes) else {
         return;
     };
-    let _ = (
-        elf.build_id(),
-        elf.debug_link(),
-        elf.debug_alt_link(),
-        elf.segments().count(),
-    );
+    let _ = (elf.build_id(), elf.debug_link(), elf.debug_alt_link(), elf.segments().count());
     let _ = (elf.symbols().count(), elf.section_data(".text").is_ok());
     let Ok(layouts) = DebugInfo::parse(&elf) else {
         return;
     };
-    for path in [
-        "Thread.cframe->current->back",
-        "Thread.gc.grid[1][3]",
-        "Text.thread",
-        "Text.state.wide",
-    ] {
+    for path in ["Thread.cframe->current->back", "Thread.gc.grid[1][3]", "Text.thread", "Text.state.wide"] {
         let _ = layouts.member(path);
     }
-    let _ = (
-        layouts.size_of("Thread"),
-        layouts.constant("LARGE"),
-        layouts.variable("first"),
-    );
+    let _ = (layouts.size_of("Thread"), layouts.constant("LARGE"), layouts.variable("first"));
 }
 
 #[test]
@@ -316,12 +239,7 @@ fn garbled_files_never_panic() {
         .iter()
         .filter_map(|name| elf.section(name))
         .map(|section| (section.offset as usize, section.size as usize))
-        .chain([
-            (0, 64),
-            (64, 600),
-            (0, compiled.bytes.len()),
-            (compiled.bytes.len() - 2400, 2400),
-        ])
+        .chain([(0, 64), (64, 600), (0, compiled.bytes.len()), (compiled.bytes.len() - 2400, 2400)])
         .collect();
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut random = move |below: usize| {
@@ -349,18 +267,10 @@ fn hand_made(name: &str, abbreviations: &[u8], entries: &[u8], strings: &[u8]) -
     let compiled = Compiled::new(name, &[]);
     let unit = [&[5, 0, 1, 8, 0, 0, 0, 0], entries].concat();
     let info = [&(unit.len() as u32).to_le_bytes(), &*unit].concat();
-    for (name, content) in [
-        ("info", &*info),
-        ("abbrev", abbreviations),
-        ("str", strings),
-    ] {
+    for (name, content) in [("info", &*info), ("abbrev", abbreviations), ("str", strings)] {
         std::fs::write(compiled.directory.join(name), content).unwrap();
         let section = format!(".debug_{name}={name}");
-        run(
-            &compiled.directory,
-            "objcopy",
-            &["--add-section", &section, "library.so"],
-        );
+        run(&compiled.directory, "objcopy", &["--add-section", &section, "library.so"]);
     }
     std::fs::read(compiled.directory.join("library.so")).unwrap()
 }
@@ -370,15 +280,13 @@ fn types_that_dwz_moved_away_are_found_in_the_supplement() {
     // A unit; a typedef with an inline name and a type elsewhere (DW_FORM_GNU_ref_alt); a struct
     // with a name elsewhere (DW_FORM_GNU_strp_alt) and a size.
     let abbreviations = [
-        1, 0x11, 1, 0, 0, 2, 0x16, 0, 0x03, 0x08, 0x49, 0xa0, 0x3e, 0, 0, 3, 0x13, 0, 0x03, 0xa1,
-        0x3e, 0x0b, 0x0b, 0, 0, 0,
+        1, 0x11, 1, 0, 0, 2, 0x16, 0, 0x03, 0x08, 0x49, 0xa0, 0x3e, 0, 0, 3, 0x13, 0, 0x03, 0xa1, 0x3e, 0x0b, 0x0b, 0,
+        0, 0,
     ];
     let entries = [1, 2, b'T', 0, 13, 0, 0, 0, 3, 0, 0, 0, 0, 16, 0];
     let main = hand_made("dwz-main", &abbreviations, &entries, b"Wrong\0");
     // A partial unit; a struct with an inline name and a size.
-    let abbreviations = [
-        1, 0x3c, 1, 0, 0, 2, 0x13, 0, 0x03, 0x08, 0x0b, 0x0b, 0, 0, 0,
-    ];
+    let abbreviations = [1, 0x3c, 1, 0, 0, 2, 0x13, 0, 0x03, 0x08, 0x0b, 0x0b, 0, 0, 0];
     let entries = [1, 2, b'S', 0, 24, 0];
     let supplement = hand_made("dwz-supplement", &abbreviations, &entries, b"Elsewhere\0");
     let main = ElfFile::parse(&main).unwrap();
@@ -393,9 +301,7 @@ fn types_that_dwz_moved_away_are_found_in_the_supplement() {
 fn a_struct_that_contains_itself_has_no_end_but_the_search_has() {
     // An unnamed member leads back to its own struct: the abbreviations are a unit, a struct with
     // children, and an unnamed member with a type and an offset of 0.
-    let abbreviations = [
-        1, 0x11, 1, 0, 0, 2, 0x13, 1, 0x0b, 0x0b, 0x03, 0x08, 0, 0, 3, 0x0d, 0, 0x49, 0x13, 0, 0, 0,
-    ];
+    let abbreviations = [1, 0x11, 1, 0, 0, 2, 0x13, 1, 0x0b, 0x0b, 0x03, 0x08, 0, 0, 3, 0x0d, 0, 0x49, 0x13, 0, 0, 0];
     let mut entries = vec![1, 2, 8, b'S', 0];
     for _ in 0..50 {
         entries.push(3);

@@ -123,10 +123,7 @@ impl<'a> Types<'a> {
                 dimensions.push(child.count);
             }
         }
-        Some(Array {
-            dimensions,
-            element: entry.target?,
-        })
+        Some(Array { dimensions, element: entry.target? })
     }
 
     /// The member `name` of the struct or union at `place`; those of unnamed structs and unions in
@@ -136,13 +133,7 @@ impl<'a> Types<'a> {
         self.field_within(place, name, MAX_UNNAMED_NESTING, &mut members_left)
     }
 
-    fn field_within(
-        &self,
-        place: Place,
-        name: &[u8],
-        nesting: u32,
-        members_left: &mut u32,
-    ) -> Option<Field> {
+    fn field_within(&self, place: Place, name: &[u8], nesting: u32, members_left: &mut u32) -> Option<Field> {
         let nesting = nesting.checked_sub(1)?;
         let mut children = self.children(place)?;
         while let Some(child) = children.next().ok()? {
@@ -155,14 +146,9 @@ impl<'a> Types<'a> {
                 Some(_) => {}
                 None => {
                     let within = child.target.and_then(|target| self.stripped(target));
-                    let inner = within.and_then(|within| {
-                        self.field_within(within.place, name, nesting, members_left)
-                    });
+                    let inner = within.and_then(|within| self.field_within(within.place, name, nesting, members_left));
                     if let Some(inner) = inner {
-                        let first_bit = self
-                            .placed(&child)?
-                            .first_bit
-                            .checked_add(inner.first_bit)?;
+                        let first_bit = self.placed(&child)?.first_bit.checked_add(inner.first_bit)?;
                         return Some(Field { first_bit, ..inner });
                     }
                 }
@@ -192,11 +178,7 @@ impl<'a> Types<'a> {
             let end = storage_bits.checked_add_signed(offset.checked_neg()?)?;
             first_bit = first_bit.checked_add(end.checked_sub(count)?)?;
         }
-        Some(Field {
-            first_bit,
-            bit_size: member.bit_size,
-            target,
-        })
+        Some(Field { first_bit, bit_size: member.bit_size, target })
     }
 
     fn file(&self, origin: Origin) -> Option<&Entries<'a>> {
@@ -212,8 +194,6 @@ impl Array {
     /// `element_size`.
     pub fn size_below(&self, taken: usize, element_size: u64) -> Option<u64> {
         let inner = self.dimensions.get(taken..)?;
-        inner.iter().try_fold(element_size, |size, count| {
-            size.checked_mul(count.unwrap_or(0))
-        })
+        inner.iter().try_fold(element_size, |size, count| size.checked_mul(count.unwrap_or(0)))
     }
 }

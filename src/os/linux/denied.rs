@@ -56,7 +56,10 @@ pub fn hints(pid: Pid) -> Vec<String> {
         hints.push("run pitviper with sudo, or give it the capability CAP_SYS_PTRACE".to_owned());
     }
     if hints.is_empty() {
-        hints.push("the process may have forbidden it (prctl PR_SET_DUMPABLE), or a security module does (see `dmesg`)".to_owned());
+        hints.push(
+            "the process may have forbidden it (prctl PR_SET_DUMPABLE), or a security module does (see `dmesg`)"
+                .to_owned(),
+        );
     }
     hints
 }

@@ -56,8 +56,7 @@ impl RemoteMemory {
         }
         let remote: Vec<RemoteIoVec> =
             parts.iter().map(|part| RemoteIoVec { base: base(part.addr), len: part.bytes.len() }).collect();
-        let mut local: Vec<IoSliceMut<'_>> =
-            parts.iter_mut().map(|part| IoSliceMut::new(&mut part.bytes)).collect();
+        let mut local: Vec<IoSliceMut<'_>> = parts.iter_mut().map(|part| IoSliceMut::new(&mut part.bytes)).collect();
         match process_vm_readv(self.nix_pid(), &mut local, &remote) {
             Err(Errno::ENOSYS) => match self.mem_file() {
                 Some(file) => read_parts_by_file(file, parts),

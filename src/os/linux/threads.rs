@@ -109,10 +109,7 @@ pub fn thread_name(pid: Pid, tid: Pid) -> Option<String> {
 pub fn native_ids(pid: Pid) -> io::Result<Vec<(Pid, Pid)>> {
     let ids = thread_ids(pid)?;
     let nested = inner_id(pid, pid).is_some_and(|inner| inner != pid);
-    Ok(ids
-        .into_iter()
-        .map(|tid| (if nested { inner_id(pid, tid).unwrap_or(tid) } else { tid }, tid))
-        .collect())
+    Ok(ids.into_iter().map(|tid| (if nested { inner_id(pid, tid).unwrap_or(tid) } else { tid }, tid)).collect())
 }
 
 /// The last number of NSpid: the id in the innermost namespace.
