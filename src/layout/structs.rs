@@ -339,6 +339,8 @@ structs! {
     ByteArray as bytearray_object {
         /// The first byte.
         data: Field<Addr> = { "PyByteArrayObject.ob_start" | "PyByteArrayObject.ob_bytes" };
+        /// The `bytes` that holds them (3.15+; where there is none, `repr` escapes every quote).
+        bytes_object: Option<Field<Addr>> = { "PyByteArrayObject.ob_bytes_object" };
     }
     /// An `int` (`PyLongObject`; in 2.7 also `PyIntObject`).
     Int as int_object {

@@ -129,15 +129,16 @@ fn value(value: &Value) -> Json {
     let scalar = value.scalar.as_ref().map(|scalar| match scalar {
         Scalar::None => Json::Null,
         Scalar::Bool(value) => json!(value),
-        Scalar::Int(value) => value.parse::<i64>().map_or_else(|_| json!(value), |value| json!(value)),
+        Scalar::Int(value) => json!(value),
         Scalar::Float(value) => json!(value),
-        Scalar::Text(value) => json!(value),
+        Scalar::Str(value) => json!(value),
     });
     json!({
         "type": value.type_name,
         "repr": value.text,
         "complete": value.complete,
         "value": scalar,
+        "length": value.length,
         "attributes": attributes,
     })
 }

@@ -35,21 +35,27 @@ impl Python<'_> {
     /// The items of the `dict` at `address`, at most `max`, and how many it has. In insertion order
     /// where the version keeps it (3.6+).
     pub fn dict_items(&self, address: Addr, max: usize) -> Result<(Vec<Item>, u64)> {
+        self.dict_items_within(address, max, &mut MAX_LOOK.clone())
+    }
+
+    /// As [`Python::dict_items`], but looks at no more than `slots` slots of the table, and takes
+    /// from it those it looked at: for callers that read many dicts and must end.
+    pub fn dict_items_within(&self, address: Addr, max: usize, slots: &mut u64) -> Result<(Vec<Item>, u64)> {
         let used = self.get(address, self.layout.dict_object.used)?;
         let used = u64::try_from(used).ok().filter(|used| *used < MAX_ENTRIES);
         let used = used.ok_or(Fault::Implausible(address, "the size of a dict"))?;
         let keys = match self.layout.dict_object.keys {
-            None => return Ok((self.entries(&self.open_table(address)?, None, max.min(used as usize))?, used)),
+            None => return Ok((self.entries(&self.open_table(address)?, None, max.min(used as usize), slots)?, used)),
             Some(field) => self.pointer(address, field, "the keys of a dict")?,
         };
         let values = self.get_if(address, self.layout.dict_object.values)?.flatten();
         let values = values.map(|at| at.offset(self.values_offset()));
-        Ok((self.entries(&self.keys_entries(keys)?, values, max.min(used as usize))?, used))
+        Ok((self.entries(&self.keys_entries(keys)?, values, max.min(used as usize), slots)?, used))
     }
 
     /// The items that `keys` names and whose values lie at `values`, as instances share them.
     pub fn split_items(&self, keys: Addr, values: Addr, max: usize) -> Result<Vec<Item>> {
-        self.entries(&self.keys_entries(keys)?, Some(values), max)
+        self.entries(&self.keys_entries(keys)?, Some(values), max, &mut MAX_LOOK.clone())
     }
 
     /// The value under the key `name`, an ASCII str, of the `dict` at `dict`.
@@ -101,12 +107,18 @@ impl Python<'_> {
         }
     }
 
-    fn entries(&self, entries: &Entries, values: Option<Addr>, max: usize) -> Result<Vec<Item>> {
+    fn entries(&self, entries: &Entries, values: Option<Addr>, max: usize, slots: &mut u64) -> Result<Vec<Item>> {
+        let order = values.map(|values| self.insertion_order(values)).transpose()?.flatten();
+        let indices: Box<dyn Iterator<Item = u64>> = match order {
+            Some(order) => Box::new(order.into_iter().map(u64::from).filter(|index| *index < entries.count)),
+            None => Box::new(0..entries.count),
+        };
         let mut items = Vec::new();
-        for index in 0..entries.count.min(MAX_LOOK) {
-            if items.len() >= max {
+        for index in indices {
+            if items.len() >= max || *slots == 0 {
                 break;
             }
+            *slots -= 1;
             let entry = entries.first.offset(index.saturating_mul(entries.step));
             let Some(key) = self.memory.pointer(entry.offset(entries.key))? else { continue };
             let value_at = match values {
@@ -119,6 +131,40 @@ impl Python<'_> {
             }
         }
         Ok(items)
+    }
+
+    /// In which order the split values, the first of which is at `values`, were set: indices into
+    /// the keys. `None` before 3.11, where all instances have the order of the keys.
+    ///
+    /// `_PyDictValues_AddToInsertionOrder` (Include/internal/pycore_dict.h): bytes before the values,
+    /// downwards, until 3.12; behind all the values there is room for since.
+    fn insertion_order(&self, values: Addr) -> Result<Option<Vec<u8>>> {
+        if self.layout.words.dict_table != DictTable::Log2Indices {
+            return Ok(None);
+        }
+        let null = Fault::Null("the values of an instance");
+        match self.layout.words.split_values {
+            SplitValues::Array => {
+                let size_at = values.before(2).ok_or(null.clone())?;
+                let mut size = [0];
+                self.memory.read(size_at, &mut size)?;
+                let mut order = vec![0; usize::from(size[0])];
+                self.memory.read(size_at.before(order.len() as u64).ok_or(null)?, &mut order)?;
+                order.reverse();
+                Ok(Some(order))
+            }
+            SplitValues::Header => {
+                let layout = &self.layout.dict_values;
+                let header = values.before(self.values_offset()).ok_or(null)?;
+                let capacity = self.get_if(header, layout.capacity)?;
+                let (Some(capacity), Some(size)) = (capacity, self.get_if(header, layout.size)?) else {
+                    return Ok(None);
+                };
+                let mut order = vec![0; usize::from(size)];
+                self.memory.read(values.offset(u64::from(capacity) * 8), &mut order)?;
+                Ok(Some(order))
+            }
+        }
     }
 
     /// The hash table of a dict before 3.3.

@@ -113,7 +113,8 @@ impl Python<'_> {
         let layout = &self.layout.member;
         let mut slots = Vec::new();
         for class in self.mro(self.type_of(address)?)?.into_iter().rev() {
-            if !self.flags_of(class)?.has(flag::HEAPTYPE) {
+            // 2.7: among the bases may be old-style classes, which are no types.
+            if !self.type_flags(class)?.has(flag::TYPE_SUBCLASS) || !self.flags_of(class)?.has(flag::HEAPTYPE) {
                 continue;
             }
             let Some(members) = self.get(class, self.layout.type_object.members)? else { continue };

@@ -1,7 +1,7 @@
 //! `int`, `float`, `complex`.
 
 use crate::address::Addr;
-use crate::layout::IntSign;
+use crate::layout::{Field, IntSign};
 use crate::python::{Fault, Python, Result, flag};
 use num_bigint::{BigInt, BigUint, Sign};
 
@@ -12,7 +12,7 @@ pub enum Int {
     Value(BigInt),
     /// It has so many bits that its value was left out.
     Huge {
-        /// About how many bits.
+        /// How many bits.
         bits: u64,
         /// Whether it is below zero.
         negative: bool,
@@ -36,7 +36,16 @@ impl Python<'_> {
         let size = layout.digit_size.0;
         let bits_each = if size == 2 { 15 } else { 30 };
         if digits > MAX_DIGITS {
-            return Ok(Int::Huge { bits: digits.saturating_mul(bits_each), negative });
+            let above = address.offset((digits - 1).saturating_mul(u64::from(size)));
+            let highest = match size {
+                2 => self.get(above, Field::<u16>::at(layout.digits.offset))?.into(),
+                _ => self.get(above, layout.digits)?,
+            };
+            let bits = (digits - 1).saturating_mul(bits_each);
+            return Ok(Int::Huge {
+                bits: bits.saturating_add(u64::from(highest.checked_ilog2().map_or(0, |log| log + 1))),
+                negative,
+            });
         }
         let mut bytes = vec![0; (digits as usize).saturating_mul(size as usize)];
         self.memory.read(address.offset(u64::from(layout.digits.offset)), &mut bytes)?;

@@ -1,7 +1,7 @@
 //! Tuples, lists, sets.
 
 use crate::address::Addr;
-use crate::layout::Word;
+use crate::layout::{Literals, Word};
 use crate::python::{Fault, Python, Result};
 
 /// Greater sizes are garbage: no container has more items than fit an address space.
@@ -29,6 +29,12 @@ impl Python<'_> {
     /// The members of the `set` or `frozenset` at `address` in the order of its table, at most
     /// `max`, and how many it has.
     pub fn set_items(&self, address: Addr, max: usize) -> Result<(Vec<Addr>, u64)> {
+        self.set_items_within(address, max, &mut MAX_SLOTS.clone())
+    }
+
+    /// As [`Python::set_items`], but looks at no more than `slots` slots of the table, and takes
+    /// from it those it looked at: for callers that read many sets and must end.
+    pub fn set_items_within(&self, address: Addr, max: usize, slots: &mut u64) -> Result<(Vec<Addr>, u64)> {
         let layout = &self.layout.set_object;
         let used = self.get(address, layout.used)?;
         let mask = self.get(address, layout.mask)?;
@@ -38,14 +44,17 @@ impl Python<'_> {
         }
         let used = used.cast_unsigned();
         let (mut items, size) = (Vec::new(), u64::from(layout.entry_size.0));
-        for slot in 0..=mask.cast_unsigned().min(MAX_SLOTS) {
-            if items.len() as u64 >= used || items.len() >= max {
+        for slot in 0..=mask.cast_unsigned() {
+            if items.len() as u64 >= used || items.len() >= max || *slots == 0 {
                 break;
             }
+            *slots -= 1;
             let entry = table.offset(slot * size);
-            // A deleted entry keeps a dummy key and has the hash -1, which no object has.
+            // A deleted entry keeps a dummy key and has the hash -1, which no object has; 2.7 keeps
+            // the hash of what was deleted, and its dummy is a str.
             if let Some(key) = self.get(entry, layout.entry_key)?
                 && self.get(entry, layout.entry_hash)? != -1
+                && !(self.layout.words.literals == Literals::Python2 && self.is_named(key, "<dummy key>"))
             {
                 items.push(key);
             }

@@ -19,10 +19,23 @@ impl Text {
         (self.points.len() as u64) < self.length
     }
 
-    /// The text; lone surrogates become U+FFFD.
+    /// The text; a lone surrogate, which no UTF-8 can carry, becomes six characters: `\udc80`.
     pub fn to_text(&self) -> String {
-        self.points.iter().map(|point| char::from_u32(*point).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        let mut text = String::with_capacity(self.points.len());
+        for point in &self.points {
+            match char::from_u32(*point) {
+                Some(point) => text.push(point),
+                None if *point <= 0xffff => text.push_str(&format!("\\u{point:04x}")),
+                None => text.push(char::REPLACEMENT_CHARACTER),
+            }
+        }
+        text
     }
+}
+
+/// The text of Python 2's names, which are bytes: UTF-8 where they are that, else Latin-1.
+fn bytes_to_text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| error.into_bytes().into_iter().map(char::from).collect())
 }
 
 /// A string object of the longest kind that fits an address space; a greater length is garbage.
@@ -122,7 +135,7 @@ impl Python<'_> {
         use crate::python::flag;
         if self.type_flags(address)?.has(flag::BYTES_SUBCLASS) {
             let (bytes, _) = self.bytes(address, MAX_NAME)?;
-            return Ok(String::from_utf8_lossy(&bytes).into_owned());
+            return Ok(bytes_to_text(bytes));
         }
         Ok(self.text(address, MAX_NAME)?.to_text())
     }

@@ -72,10 +72,18 @@ impl Python<'_> {
     /// `__name__` of the class at `class`.
     pub fn type_name(&self, class: Addr) -> Result<String> {
         let name = self.tp_name(class)?;
-        if self.flags_of(class)?.has(flag::HEAPTYPE) {
+        if self.flags_of(class)?.has(flag::HEAPTYPE) && !self.is_spec_name(class, &name)? {
             return Ok(name);
         }
         Ok(name.rsplit('.').next().unwrap_or(&name).to_owned())
+    }
+
+    /// Whether `name` is the dotted name that C code gave the heap type at `class`
+    /// (`PyType_FromSpec`): its `__qualname__` is then only what follows the last dot.
+    fn is_spec_name(&self, class: Addr, name: &str) -> Result<bool> {
+        let Some((_, last)) = name.rsplit_once('.') else { return Ok(false) };
+        let qualname = self.get_if(class, self.layout.type_object.qualname)?.flatten();
+        Ok(qualname.is_some_and(|qualname| self.is_named(qualname, last)))
     }
 
     /// `__module__` and `__qualname__` of the class at `class`, as `repr` shows them; the module is

@@ -152,10 +152,10 @@ impl Python<'_> {
                 // Shown among the arguments, at its place.
                 Some(argument) => {
                     let argument = argument as u64;
-                    slots.retain(|slot| slot.index != argument || slot.in_cell);
-                    let slot = Slot { name, kind: VariableKind::Argument, index: place, in_cell: true };
-                    let at = slots.partition_point(|slot| slot.index < argument);
-                    slots.insert(at.min(slots.len()), slot);
+                    let bare = slots.iter_mut().find(|slot| slot.index == argument && !slot.in_cell);
+                    if let Some(slot) = bare {
+                        *slot = Slot { name, kind: VariableKind::Argument, index: place, in_cell: true };
+                    }
                 }
                 None => slots.push(Slot { name, kind: VariableKind::Cell, index: place, in_cell: true }),
             }

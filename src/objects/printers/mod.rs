@@ -1,0 +1,85 @@
+//! One file per family of types. To add one: a file with a `PRINTER`, and a line in [`PRINTERS`].
+//!
+//! A printer reads first and writes then, through [`Out`], which bounds what it can write, how deep
+//! it can go and how much it can look at. When it returns an error, what it wrote is taken back.
+
+mod atoms;
+mod classes;
+mod functions;
+mod instances;
+mod mappings;
+mod modules;
+mod sequences;
+mod sets;
+mod strings;
+
+use crate::objects::{Out, Subject};
+use crate::python::{Python, Result, flag};
+
+/// Which types a printer handles.
+#[derive(Clone, Copy, Debug)]
+pub enum Types {
+    /// Types written in C, by `tp_name`; subclasses do not count. A name without a dot is a
+    /// builtin's: a class of Python code that has the same name is another.
+    Named(&'static [&'static str]),
+    /// All types with one of these bits of `tp_flags`: a builtin and its subclasses.
+    Flagged(u64),
+    /// All that no other printer handles.
+    Rest,
+}
+
+impl Types {
+    /// Whether `subject` is of these types.
+    fn has(self, subject: &Subject) -> bool {
+        match self {
+            Self::Named(names) => {
+                let heap = subject.flags.has(flag::HEAPTYPE);
+                names.iter().any(|name| *name == subject.tp_name && (!heap || name.contains('.')))
+            }
+            Self::Flagged(bits) => subject.flags.has(bits),
+            Self::Rest => true,
+        }
+    }
+}
+
+/// How objects of some types are written.
+#[derive(Clone, Copy, Debug)]
+pub struct Printer {
+    /// The types.
+    pub types: Types,
+    /// Whether such an object is an instance whose attributes are shown.
+    pub attributes: bool,
+    print: fn(&mut Out<'_>, &Subject) -> Result<()>,
+}
+
+impl Printer {
+    /// Writes `subject` to `out`.
+    pub fn print(&self, out: &mut Out<'_>, subject: &Subject) -> Result<()> {
+        (self.print)(out, subject)
+    }
+}
+
+/// Every printer. The first that handles a type prints it.
+pub const PRINTERS: &[Printer] = &[
+    atoms::PRINTER,
+    strings::PRINTER,
+    sequences::PRINTER,
+    mappings::PRINTER,
+    sets::PRINTER,
+    classes::OLD_STYLE,
+    classes::PRINTER,
+    functions::PRINTER,
+    modules::PRINTER,
+    instances::PRINTER,
+];
+
+/// The printer for `subject`.
+pub fn find(subject: &Subject) -> &'static Printer {
+    PRINTERS.iter().find(|printer| printer.types.has(subject)).unwrap_or(&instances::PRINTER)
+}
+
+/// `type(value).__name__`; of an old-style instance the name of its class.
+pub fn short_name(python: &Python<'_>, subject: &Subject) -> String {
+    let old_style = instances::old_style_class(python, subject);
+    old_style.or_else(|| python.type_name(subject.class).ok()).unwrap_or_else(|| subject.tp_name.clone())
+}
