@@ -66,6 +66,9 @@ impl Tracer {
         }
         ptrace::interrupt(raw).map_err(|_| StopError::Gone)?;
         let signal = wait_for_stop(raw)?;
+        if signal.is_none() {
+            restart_interrupted_call(raw);
+        }
         Ok(StoppedThread { tracer: self, tid, signal })
     }
 }
@@ -86,6 +89,30 @@ fn wait_for_stop(tid: nix::unistd::Pid) -> Result<Option<Signal>, StopError> {
         }
     }
 }
+
+/// Makes a system call that our stop interrupted start again, as if it had not been.
+///
+/// A thread may enter a call such as epoll_wait in the microsecond between the last question
+/// whether it runs and the stop. Such a call would then fail with EINTR, which the kernel restarts
+/// for others (signal(7)) but not for these, and which Python before 3.5 and much C code takes for
+/// an error. The registers are put back to where the call began: two bytes before, its number in
+/// rax. Not if a signal waits for the thread, for then EINTR is what it ought to see.
+#[cfg(target_arch = "x86_64")]
+fn restart_interrupted_call(tid: nix::unistd::Pid) {
+    let Ok(mut registers) = ptrace::getregs(tid) else { return };
+    let in_call = registers.orig_rax.cast_signed() >= 0;
+    let interrupted = registers.rax.cast_signed() == -i64::from(libc::EINTR);
+    if in_call && interrupted && !super::threads::has_pending_signal(Pid(tid.as_raw().cast_unsigned())) {
+        registers.rax = registers.orig_rax;
+        registers.rip -= 2;
+        // If it fails the thread has ended, or sees EINTR.
+        let _ = ptrace::setregs(tid, registers);
+    }
+}
+
+/// On aarch64 the kernel keeps the first argument of a call from tracers: nothing can be put back.
+#[cfg(not(target_arch = "x86_64"))]
+fn restart_interrupted_call(_: nix::unistd::Pid) {}
 
 /// A thread that stands still while this value lives.
 #[derive(Debug)]

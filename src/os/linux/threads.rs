@@ -89,6 +89,16 @@ fn by_state_letter(folder: &std::path::Path) -> Activity {
     }
 }
 
+/// Whether a signal waits to be delivered to thread `tid`.
+pub(super) fn has_pending_signal(tid: Pid) -> bool {
+    let Ok(text) = std::fs::read_to_string(super::folder(tid).join("status")) else { return true };
+    let mask = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
+        line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0)
+    };
+    (mask("SigPnd:") | mask("ShdPnd:")) & !mask("SigBlk:") != 0
+}
+
 /// The threads of `pid`, in order of their ids.
 pub fn thread_ids(pid: Pid) -> io::Result<Vec<Pid>> {
     let entries = std::fs::read_dir(super::folder(pid).join("task"))?;
