@@ -150,6 +150,7 @@ fn merge(mut known: Table, other: Table) -> Result<Table, String> {
         }
         rows.extend(table.words.iter().map(|(word, value)| (format!("words.{word}"), value.clone())));
         rows.extend(table.debug_offsets.iter().map(|(slot, at)| (format!("debug_offsets.{slot}"), at.to_string())));
+        rows.push(("requires".to_owned(), table.requires.join(" ")));
         rows.into_iter().collect::<std::collections::BTreeMap<_, _>>()
     };
     let (ours, theirs) = (flat(&known), flat(&other));

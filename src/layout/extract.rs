@@ -11,6 +11,10 @@ use std::collections::BTreeMap;
 /// Exported data symbols whose sizes tell builds apart.
 pub const FINGERPRINTS: &[&str] = &["_PyRuntime", "_Py_NoneStruct", "PyCode_Type", "PyType_Type"];
 
+/// Exported functions that bear the width of a character in their name (Include/unicodeobject.h,
+/// before 3.3): which of them a build has tells how to read its text.
+pub const CHARACTER_WIDTHS: &[(u64, &str)] = &[(2, "PyUnicodeUCS2_FromUnicode"), (4, "PyUnicodeUCS4_FromUnicode")];
+
 /// The table of the interpreter in `elf`, of which `info` is the debug info (of the same file or a
 /// separate one). The error is a sentence about what is missing.
 pub fn table(elf: &ElfFile<'_>, info: &DebugInfo<'_>, version: Version, flavour: Flavour) -> Result<Table, String> {
@@ -29,9 +33,21 @@ pub fn table(elf: &ElfFile<'_>, info: &DebugInfo<'_>, version: Version, flavour:
     for symbol in elf.symbols().filter(|s| s.is_defined && s.size > 0 && FINGERPRINTS.contains(&s.name)) {
         table.fingerprints.insert(symbol.name.to_owned(), vec![symbol.size]);
     }
+    table.requires = requires(info);
     table.debug_offsets = debug_offsets(info);
     crate::layout::structs::Structs::load(&table)?;
     Ok(table)
+}
+
+/// Symbols without which a build must not be read by the table: they tell apart what version and
+/// flavour do not.
+fn requires(info: &DebugInfo<'_>) -> Vec<String> {
+    // Every object begins with two more pointers (Py_TRACE_REFS, Include/object.h): the size of one
+    // proves it.
+    let traced = info.member("PyObject._ob_next").map(|_| "_Py_NoneStruct");
+    let width = info.member("PyUnicodeObject.str").and_then(|_| info.size_of("Py_UNICODE"));
+    let width = CHARACTER_WIDTHS.iter().find(|(size, _)| Some(*size) == width).map(|(_, symbol)| *symbol);
+    traced.into_iter().chain(width).map(str::to_owned).collect()
 }
 
 /// For each number of a table the C path it comes from: `PyThreadState.next`.
@@ -51,12 +67,15 @@ fn numbers<'i>(info: &'i DebugInfo<'_>) -> impl Iterator<Item = (&'static str, &
 fn number(info: &DebugInfo<'_>, origin: Origin) -> Option<(Number, String)> {
     match origin {
         Origin::Member(paths) => paths.iter().find_map(|path| Some((member(info, path)?, (*path).to_owned()))),
-        Origin::SizeOf(types) => types.iter().find_map(|name| {
-            let size = i64::try_from(info.size_of(name)?).ok()?;
-            Some((Number::One(size), format!("sizeof({name})")))
-        }),
+        Origin::SizeOf(types) => types.iter().find_map(|name| size(info, name)),
+        Origin::SizeOfIf(name, path) => info.member(path).and_then(|_| size(info, name)),
         Origin::Enumerator(name) => Some((Number::One(info.constant(name)?), name.to_owned())),
     }
+}
+
+fn size(info: &DebugInfo<'_>, name: &str) -> Option<(Number, String)> {
+    let size = i64::try_from(info.size_of(name)?).ok()?;
+    Some((Number::One(size), format!("sizeof({name})")))
 }
 
 fn member(info: &DebugInfo<'_>, path: &str) -> Option<Number> {

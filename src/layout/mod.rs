@@ -21,12 +21,13 @@ pub mod extract;
 mod field;
 mod select;
 pub mod structs;
+pub mod support;
 pub mod table;
 mod words;
 
 pub use check::check;
 pub use field::{Bits, Constant, Field, Number, Path, Size, Word};
-pub use select::{Build, from_user_table, known_tables, select, supported_series, table_names};
+pub use select::{Build, all_tables, from_user_table, known_tables, select, supported_series};
 pub use structs::Structs;
 pub use table::{Flavour, Table};
 pub use words::*;

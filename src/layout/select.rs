@@ -1,6 +1,6 @@
 //! Which table a build is read with. Refuses rather than guesses.
 
-use crate::address::Version;
+use crate::address::{Level, Version};
 use crate::binary::Machine;
 use crate::error::{Error, Kind, Result};
 use crate::layout::debug_offsets;
@@ -19,7 +19,7 @@ pub struct Build {
     pub flavour: Flavour,
     /// The machine it runs on.
     pub machine: Machine,
-    /// Sizes of its exported data symbols, where they could be read.
+    /// Those of its exported symbols that tables know, with their sizes, where they could be read.
     pub symbol_sizes: BTreeMap<String, u64>,
     /// The start of its `_PyRuntime`, if that is a `_Py_DebugOffsets`.
     pub debug_offsets: Option<Vec<u8>>,
@@ -32,9 +32,9 @@ impl Build {
     }
 }
 
-/// The names of all tables that are compiled in, in order.
-pub fn table_names() -> impl Iterator<Item = &'static str> {
-    TABLES.iter().map(|(name, _)| *name)
+/// Every table that is compiled in, with its name, in the order of the names.
+pub fn all_tables() -> impl Iterator<Item = (&'static str, Result<Table>)> {
+    TABLES.iter().map(|(name, text)| (*name, Table::parse(name, text)))
 }
 
 /// The compiled-in tables of the series of `version`; if there are none and the version is newer
@@ -66,8 +66,9 @@ pub fn supported_series() -> ((u8, u8), (u8, u8)) {
 /// The layout of `build`, out of `tables`.
 ///
 /// A table whose range covers the version is taken; among several the one whose fingerprints fit
-/// best. A version outside every range of its series is read only if the sizes of its symbols, or
-/// its own `_Py_DebugOffsets`, prove that a table holds. Everything else is refused with a hint.
+/// best. A release outside every range of its series is read only if the sizes of its symbols speak
+/// for a table, with a warning, or, where it is later, its own `_Py_DebugOffsets`. Everything else is
+/// refused with a hint.
 pub fn select(build: &Build, tables: &[(String, Table)]) -> Result<Layout> {
     let mut fitting: Vec<(u32, &(String, Table))> = tables
         .iter()
@@ -102,6 +103,12 @@ pub fn load(build: &Build, table: &Table, source: Source) -> Result<Layout, Stri
     if let Some(bytes) = &build.debug_offsets {
         warnings = debug_offsets::apply(&mut table, bytes);
     }
+    if let (Source::Table { covered: false, own: false, .. }, Some((_, last))) = (&source, table.versions) {
+        warnings.push(format!(
+            "CPython {} is not among the releases whose layout was checked, the last of which is {last}",
+            build.version
+        ));
+    }
     if let Source::NewerThanKnown { name } = &source {
         warnings.push(format!(
             "CPython {} is newer than this pitviper knows; it is read by its own debug offsets and, where those are silent, as {name}",
@@ -115,24 +122,45 @@ pub fn load(build: &Build, table: &Table, source: Source) -> Result<Layout, Stri
 
 /// How well `table` fits: `None` where it must not be used.
 fn fit(build: &Build, table: &Table) -> Option<u32> {
+    if !table.requires.iter().all(|symbol| build.symbol_sizes.contains_key(symbol)) {
+        return None;
+    }
     let mut agreeing = 0;
-    let mut disagreeing = 0;
+    let mut disagreeing = Vec::new();
     for (symbol, sizes) in &table.fingerprints {
         match build.symbol_sizes.get(symbol) {
             Some(size) if sizes.contains(size) => agreeing += 1,
-            // The header of an object: of another kind of build.
-            Some(_) if symbol == "_Py_NoneStruct" => return None,
-            Some(_) => disagreeing += 1,
+            Some(_) => disagreeing.push(symbol.as_str()),
             None => {}
         }
     }
-    let own = build.debug_offsets.is_some();
-    if table.covers(build.version) {
-        return Some(1000 + agreeing * 10 - disagreeing.min(10));
+    // The size of an object's header: of another kind of build.
+    if disagreeing.contains(&"_Py_NoneStruct") {
+        return None;
     }
-    let proven = disagreeing == 0 && agreeing >= 2;
-    let same_series = table.same_series(build.version) && build.version.level == crate::address::Level::Final;
-    (own || (same_series && proven)).then_some(500 + agreeing * 10 - disagreeing.min(10))
+    let score = 10 * agreeing + u32::from(disagreeing.is_empty());
+    if table.covers(build.version) {
+        return Some(1000 + score);
+    }
+    let later = table.versions.is_some_and(|(_, last)| last < build.version);
+    let holds = match build.debug_offsets {
+        // Their positions are known for the releases of the table and grow from there: those of the
+        // pre-releases before it are others (3.13.0a1 to rc1 had four).
+        Some(_) => later,
+        None => agreeing >= 2 && may_extend(build.version, table, later, &disagreeing),
+    };
+    holds.then_some(score)
+}
+
+/// Whether `table` may be stretched to `version`, outside its range (`later` or not), although the sizes
+/// of the symbols in `disagreeing` are other than known.
+///
+/// Maintenance releases add to the end of what `_PyRuntime` holds (3.8.14, 3.10.7, 3.12.4), so its
+/// size proves less the later the release; the types must stay as they are.
+fn may_extend(version: Version, table: &Table, later: bool, disagreeing: &[&str]) -> bool {
+    version.level == Level::Final
+        && table.same_series(version)
+        && disagreeing.iter().all(|symbol| later && *symbol == "_PyRuntime")
 }
 
 #[cold]

@@ -17,6 +17,8 @@ pub enum Origin {
     Member(&'static [&'static str]),
     /// The size of the first of these types that exists.
     SizeOf(&'static [&'static str]),
+    /// The size of a type, in builds that have a member.
+    SizeOfIf(&'static str, &'static str),
     /// The value of an enumerator.
     Enumerator(&'static str),
 }
@@ -48,6 +50,7 @@ pub trait Lookup {
 }
 
 macro_rules! origin {
+    (sizeof $type:literal if $member:literal) => { Origin::SizeOfIf($type, $member) };
     (sizeof $($type:literal)|+) => { Origin::SizeOf(&[$($type),+]) };
     (constant $name:literal) => { Origin::Enumerator($name) };
     ($($member:literal)|+) => { Origin::Member(&[$($member),+]) };
@@ -328,7 +331,7 @@ structs! {
         /// The text of a string that is not compact; before 3.3, of any.
         data: Field<Addr> = { "PyUnicodeObject.data" | "PyUnicodeObject.str" };
         /// Bytes per code unit (before 3.3; the build decides).
-        unit_size: Option<Size> = { sizeof "Py_UNICODE" };
+        unit_size: Option<Size> = { sizeof "Py_UNICODE" if "PyUnicodeObject.str" };
     }
     /// A `bytes` (`PyBytesObject`; in 2.7 `PyStringObject`).
     Bytes as bytes_object {

@@ -75,6 +75,9 @@ pub struct Table {
     /// Sizes of exported data symbols by which such a build is recognised without debug info: each
     /// symbol with every size seen.
     pub fingerprints: BTreeMap<String, Vec<u64>>,
+    /// Exported symbols that a build must have, and of a size that `fingerprints` lists where it
+    /// does: this table is for an unusual build of its version and flavour.
+    pub requires: Vec<String>,
     /// The words, by name.
     pub words: BTreeMap<String, String>,
     /// The numbers, by section and field.
@@ -124,6 +127,9 @@ impl Table {
             ("machines", _) => {
                 let texts = strings(value).ok_or_else(bad)?;
                 self.machines = texts.iter().map(|t| Machine::named(t).ok_or_else(bad)).collect::<Result<_, _>>()?;
+            }
+            ("requires", _) => {
+                self.requires = strings(value).ok_or_else(bad)?.into_iter().map(str::to_owned).collect();
             }
             ("fingerprints", toml::Value::Table(rows)) => {
                 for (symbol, sizes) in rows {
@@ -192,7 +198,11 @@ impl Table {
         let flavours: Vec<&str> = self.flavours.iter().map(|f| f.name()).collect();
         writeln!(out, "flavours = {flavours:?}")?;
         let machines: Vec<&str> = self.machines.iter().map(|m| m.name()).collect();
-        writeln!(out, "machines = {machines:?}\n\n[fingerprints]  # sizes of exported symbols")?;
+        writeln!(out, "machines = {machines:?}")?;
+        if !self.requires.is_empty() {
+            writeln!(out, "requires = {:?}  # symbols that only such builds export, or of this size", self.requires)?;
+        }
+        writeln!(out, "\n[fingerprints]  # sizes of exported symbols")?;
         for (symbol, sizes) in &self.fingerprints {
             writeln!(out, "{symbol} = {sizes:?}")?;
         }

@@ -14,7 +14,10 @@ pub use modules::{Module, modules};
 use crate::address::{Addr, Pid, Version};
 use crate::binary::{ElfFile, FileImage, Machine, MappedImage, Reference};
 use crate::error::{Error, Kind, Result};
-use crate::layout::{self, Build, Flavour, Layout, extract::FINGERPRINTS};
+use crate::layout::{
+    self, Build, Flavour, Layout,
+    extract::{CHARACTER_WIDTHS, FINGERPRINTS},
+};
 use crate::memory::{Memory, Pages, ProcessMemory, Why};
 use crate::os::{self, Process, ProcessState};
 use find::{Effort, Found};
@@ -222,7 +225,8 @@ fn contradiction(pid: Pid, build: &Build, doubt: &Doubt) -> Error {
 /// The builds that the Python in `module` may be, the likeliest first.
 fn builds(pages: &Pages<'_>, module: &Module, image: &MappedImage<'_>, found: Option<Found>) -> Vec<Build> {
     let size = |name: &str| Some((name.to_owned(), image.symbol(name)?.size));
-    let symbol_sizes: std::collections::BTreeMap<_, _> = FINGERPRINTS.iter().filter_map(|name| size(name)).collect();
+    let known = FINGERPRINTS.iter().chain(CHARACTER_WIDTHS.iter().map(|(_, name)| name));
+    let symbol_sizes: std::collections::BTreeMap<_, _> = known.filter_map(|name| size(name)).collect();
     let (debug, machine) = (is_debug(image), image.machine());
     let build = |version, flavour, debug_offsets| Build {
         version,
