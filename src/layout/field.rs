@@ -176,8 +176,12 @@ impl FromNumber for Constant {
 }
 
 impl<F: FromNumber> FromNumber for Option<F> {
+    /// Absent is an answer; a number of another kind is a broken table.
     fn from_number(number: Option<&Number>) -> Option<Self> {
-        Some(F::from_number(number))
+        match number {
+            Some(_) => F::from_number(number).map(Some),
+            None => Some(None),
+        }
     }
     fn extent(&self) -> Option<(u32, u32)> {
         self.as_ref().and_then(F::extent)

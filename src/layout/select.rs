@@ -86,9 +86,18 @@ pub fn select(build: &Build, tables: &[(String, Table)]) -> Result<Layout> {
     load(build, table, source).map_err(|problem| unsupported(build, tables).because(problem))
 }
 
-/// The layout of `build` by a table that the user vouches for.
+/// The layout of `build` by a table that the user vouches for. That of another series or machine is
+/// a mistake: it may fit by chance as far as it is checked, and nothing read with it would be true.
 pub fn from_user_table(build: &Build, name: &str, text: &str) -> Result<Layout> {
     let table = Table::parse(name, text)?;
+    if !table.same_series(build.version) || !table.machines.contains(&build.machine) {
+        let (first, last) = table.versions.unwrap_or((build.version, build.version));
+        let machines: Vec<&str> = table.machines.iter().map(|machine| machine.name()).collect();
+        let what = format!("{name} is the offset table of CPython {first} to {last} ({})", machines.join(", "));
+        return Err(Error::new(Kind::Usage, what)
+            .because(format!("it cannot be used for {} ({})", build.version, build.machine.name()))
+            .hint("make one with `pitviper offsets BINARY > table.toml` from this very interpreter with debug info"));
+    }
     load(build, &table, Source::User(name.to_owned())).map_err(|problem| {
         Error::new(Kind::Usage, format!("{name} is not an offset table for CPython {}", build.version))
             .because(problem)

@@ -35,12 +35,12 @@ impl<'m> Pages<'m> {
         self.pages.borrow_mut().clear();
     }
 
-    fn copy_page(&self, page: u64, skip: usize, to: &mut [u8]) -> Result<(), ReadError> {
+    fn copy_page(&self, page: u64, skip: usize, to: &mut [u8]) -> Result<(), Why> {
         let mut pages = self.pages.borrow_mut();
         if pages.len() >= MAX_PAGES {
             pages.clear();
         }
-        let mut denied = None;
+        let mut refused = None;
         let bytes = pages.entry(page).or_insert_with(|| {
             let mut bytes = vec![0; PAGE as usize].into_boxed_slice();
             // Page zero is never mapped, and its address is null.
@@ -48,34 +48,20 @@ impl<'m> Pages<'m> {
             match self.under.read(addr, &mut bytes) {
                 Ok(()) => Some(bytes),
                 Err(error) => {
-                    denied = Some(error);
+                    refused = Some(error.why);
                     None
                 }
             }
         });
-        if let Some(error) = denied.filter(|error| error.why != Why::Unmapped) {
+        if let Some(why) = refused.filter(|why| *why != Why::Unmapped) {
             pages.remove(&page);
-            return Err(error);
+            return Err(why);
         }
-        let found = bytes.as_ref().and_then(|bytes| bytes.get(skip..skip + to.len()));
-        match (found, Addr::new(page)) {
-            (Some(found), _) => {
-                to.copy_from_slice(found);
-                Ok(())
-            }
-            (None, addr) => {
-                let addr = addr.unwrap_or(NULL_PAGE);
-                Err(ReadError { addr, len: to.len(), why: Why::Unmapped })
-            }
-        }
+        let found = bytes.as_ref().and_then(|bytes| bytes.get(skip..skip + to.len())).ok_or(Why::Unmapped)?;
+        to.copy_from_slice(found);
+        Ok(())
     }
 }
-
-/// Stands for the page of address zero in errors.
-const NULL_PAGE: Addr = match Addr::new(1) {
-    Some(addr) => addr,
-    None => unreachable!(),
-};
 
 /// Longer reads go past the cache: they would only push everything else out.
 const MAX_CACHED_READ: usize = 8 * PAGE as usize;
@@ -85,12 +71,13 @@ impl Memory for Pages<'_> {
         if buffer.len() > MAX_CACHED_READ {
             return self.under.read(addr, buffer);
         }
+        let len = buffer.len();
         let (mut at, mut rest) = (addr.get(), buffer);
         while !rest.is_empty() {
             let skip = (at % PAGE) as usize;
             let take = rest.len().min(PAGE as usize - skip);
             let (now, later) = rest.split_at_mut(take);
-            self.copy_page(at - at % PAGE, skip, now)?;
+            self.copy_page(at - at % PAGE, skip, now).map_err(|why| ReadError { addr, len, why })?;
             rest = later;
             at = at.saturating_add(take as u64);
         }

@@ -3,7 +3,7 @@
 use crate::address::{Addr, Pid};
 use crate::os;
 use crate::python::{Int, InterpreterState, Python, ThreadState};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// The kernel's ids of the threads of a process, by what Python knows.
 pub struct NativeIds {
@@ -34,8 +34,9 @@ impl NativeIds {
     }
 }
 
-/// Finds the thread id in each C library thread: the place that holds, in all of them, the id of a
-/// thread of this process, and of a different one each.
+/// Finds the thread id in each C library thread: the place that holds, in more of them than any
+/// other, the id of a thread of this process, and of a different one each. Not in all: a thread that
+/// is just ending, or that a fork has not copied but 2.7 still lists, has no id any more.
 ///
 /// No offset needs to be known, so that it works for any C library.
 fn by_pthread(python: &Python<'_>, pthreads: &[u64], ids: &HashMap<u64, Pid>) -> HashMap<u64, u64> {
@@ -47,19 +48,20 @@ fn by_pthread(python: &Python<'_>, pthreads: &[u64], ids: &HashMap<u64, Pid>) ->
     };
     let structs: Vec<(u64, Vec<u64>)> =
         pthreads.iter().filter_map(|pthread| Some((*pthread, words(*pthread)?))).collect();
-    let place = (0..PTHREAD_SIZE / 4).find(|index| {
-        let mut seen = BTreeSet::new();
-        let threads: BTreeSet<u64> = structs.iter().map(|(pthread, _)| *pthread).collect();
-        let fits = structs.iter().all(|(_, words)| {
-            words.get(*index).is_some_and(|id| {
-                seen.insert(*id);
-                ids.contains_key(id)
-            })
-        });
-        // The same thread may appear in several interpreters.
-        fits && seen.len() == threads.len()
-    });
-    let Some(place) = place else { return HashMap::new() };
+    let known_at = |index: usize| {
+        let mut owners = HashMap::new();
+        for (pthread, words) in &structs {
+            let id = words.get(index).filter(|id| ids.contains_key(id));
+            // The same thread may appear in several interpreters, but no id in two threads.
+            if id.is_some_and(|id| owners.entry(*id).or_insert(*pthread) != pthread) {
+                return None;
+            }
+        }
+        Some(owners.len()).filter(|known| *known > 0)
+    };
+    // Of equally good places the first: reversed, because the last is what max_by_key takes.
+    let places = (0..PTHREAD_SIZE / 4).rev().filter_map(|index| Some((known_at(index)?, index)));
+    let Some((_, place)) = places.max_by_key(|(known, _)| *known) else { return HashMap::new() };
     structs.into_iter().filter_map(|(pthread, words)| Some((pthread, *words.get(place)?))).collect()
 }
 

@@ -15,7 +15,7 @@ use crate::address::{Addr, Pid, Version};
 use crate::binary::{ElfFile, FileImage, Machine, MappedImage, Reference};
 use crate::error::{Error, Kind, Result};
 use crate::layout::{
-    self, Build, Flavour, Layout,
+    self, Build, Flavour, Layout, Source,
     extract::{CHARACTER_WIDTHS, FINGERPRINTS},
 };
 use crate::memory::{Memory, Pages, ProcessMemory, Why};
@@ -181,7 +181,11 @@ fn identify(
             None => by_scan(pages, module, &layout),
         };
         let Some(found) = found else { continue };
-        let Some(head) = head(&layout, found.root) else { continue };
+        let Some(head) = head(&layout, found.root) else {
+            let doubt = Doubt::Contradiction("it does not tell where the list of interpreters is");
+            refused.get_or_insert_with(|| contradiction(pid, &layout, &doubt));
+            continue;
+        };
         let doubt = validate::interpreters(pages, &layout, head).err();
         if doubt.is_none() || doubt == Some(Doubt::NoInterpreter) {
             let anchors = anchors(pages, module, &image, &layout, found);
@@ -192,7 +196,7 @@ fn identify(
             }
             starting.get_or_insert(identified);
         } else if let Some(doubt) = doubt {
-            refused.get_or_insert_with(|| contradiction(pid, build, &doubt));
+            refused.get_or_insert_with(|| contradiction(pid, &layout, &doubt));
         }
     }
     match (starting, refused, found) {
@@ -211,13 +215,19 @@ fn layout_of(build: &Build, table: Option<&UserTable>) -> Result<Layout> {
 }
 
 #[cold]
-fn contradiction(pid: Pid, build: &Build, doubt: &Doubt) -> Error {
+fn contradiction(pid: Pid, layout: &Layout, doubt: &Doubt) -> Error {
     let what = match doubt {
         Doubt::Contradiction(what) => (*what).to_owned(),
         Doubt::Unreadable(error) => error.to_string(),
         Doubt::NoInterpreter => "there is no interpreter".to_owned(),
     };
-    Error::new(Kind::Unsupported, format!("pid {pid}: CPython {} is not laid out as its table says", build.version))
+    let version = layout.version;
+    if let Source::User(name) = &layout.source {
+        return Error::new(Kind::Usage, format!("pid {pid}: CPython {version} is not laid out as {name} says"))
+            .because(what)
+            .hint("make a table from this very interpreter: `pitviper offsets BINARY > table.toml`");
+    }
+    Error::new(Kind::Unsupported, format!("pid {pid}: CPython {version} is not laid out as its table says"))
         .because(what)
         .hint("if it is a patched or pre-release build, make a table from it: `pitviper offsets BINARY > my.toml`, then add `--offsets my.toml`")
 }
@@ -259,7 +269,7 @@ fn by_scan(pages: &Pages<'_>, module: &Module, layout: &Layout) -> Option<Found>
             return None;
         }
         let proof = validate::interpreters(pages, layout, address).ok()?;
-        if proof.threads == 0 || proof.modules == 0 {
+        if proof.modules == 0 {
             return None;
         }
         let root = match behind {

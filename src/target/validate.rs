@@ -8,7 +8,7 @@ use crate::memory::{Memory, ReadError};
 /// Why an anchor is not believed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Doubt {
-    /// There is no interpreter: Python is starting up or has finished.
+    /// There is no interpreter with a thread: Python is starting up or has finished.
     NoInterpreter,
     /// The structures contradict each other.
     Contradiction(&'static str),
@@ -35,7 +35,7 @@ pub struct Proof {
 }
 
 /// Checks that `head` points at a list of interpreters, laid out by `layout`: the threads of each
-/// point back at it, and what is `sys.modules` is a dict.
+/// point back at it, there is at least one, and what is `sys.modules` is a dict.
 pub fn interpreters(memory: &dyn Memory, layout: &Layout, head: Addr) -> Result<Proof, Doubt> {
     let mut interpreter = memory.pointer(head)?;
     if interpreter.is_none() {
@@ -61,6 +61,10 @@ pub fn interpreters(memory: &dyn Memory, layout: &Layout, head: Addr) -> Result<
             proof.modules += 1;
         }
         interpreter = field(memory, at, layout.interpreter.next)?;
+    }
+    // Nothing has proved itself: zeros fit every layout.
+    if proof.threads == 0 {
+        return Err(Doubt::NoInterpreter);
     }
     Ok(proof)
 }

@@ -35,7 +35,7 @@ fn by_accessor(image: &MappedImage<'_>, memory: &dyn Memory) -> Option<Version> 
 /// At most this much read-only data is searched for the text of a version.
 const MAX_SEARCH: u64 = 32 << 20;
 
-/// The name of an environment variable that every CPython asks for (Modules/getpath.c).
+/// The name of an environment variable that every CPython mentions in its help (Modules/main.c).
 const MARK: &[u8] = b"PYTHONHOME";
 
 /// Every text in the read-only data of `module` that reads like `PY_VERSION`, without repetition:
@@ -53,7 +53,7 @@ pub fn by_text(memory: &Pages<'_>, module: &Module) -> Vec<Version> {
         if memory.under().read(start, &mut bytes).is_err() {
             continue;
         }
-        marked |= bytes.split(|byte| *byte == 0).any(|text| text == MARK);
+        marked = marked || bytes.windows(MARK.len()).any(|text| text == MARK);
         for text in bytes.split(|byte| *byte == 0).filter(|text| (5..=12).contains(&text.len())) {
             let version = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
             if let Some(version) = version.filter(|version| !found.contains(version)) {

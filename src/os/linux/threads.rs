@@ -58,8 +58,13 @@ fn turns(folder: &std::path::Path) -> Option<u64> {
 fn activity(folder: &std::path::Path) -> Activity {
     match super::small_file(&folder.join("syscall")) {
         Ok(text) => match parse_syscall(&text) {
-            Some(Activity::Asleep) | None => by_state_letter(folder),
-            Some(activity) => activity,
+            Some(Activity::Running) => Activity::Running,
+            // A thread that was stopped in a system call stands in it still: only the letter tells.
+            Some(Activity::Blocked(call)) => match by_state_letter(folder) {
+                Activity::Stopped => Activity::Stopped,
+                _ => Activity::Blocked(call),
+            },
+            _ => by_state_letter(folder),
         },
         // Without the right to trace, or on a kernel without this file, the letter must do.
         Err(_) => by_state_letter(folder),
@@ -80,8 +85,8 @@ fn parse_syscall(text: &str) -> Option<Activity> {
 }
 
 fn by_state_letter(folder: &std::path::Path) -> Activity {
-    let Ok(text) = std::fs::read(folder.join("stat")) else { return Activity::Gone };
-    match super::process::state_letter(&text) {
+    let Ok(text) = super::small_file(&folder.join("stat")) else { return Activity::Gone };
+    match super::process::state_letter(text.as_bytes()) {
         Some('R') => Activity::Running,
         Some('T' | 't') => Activity::Stopped,
         Some('Z' | 'X' | 'x') | None => Activity::Gone,
