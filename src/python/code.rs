@@ -29,6 +29,9 @@ pub struct Code {
     pub instructions: Option<Addr>,
     /// How many bytes of instructions it has (3.11+; before, 0).
     pub size: i64,
+    /// Whether its frames have slots for variables (3.11+): only then does an empty frame differ from
+    /// one that waits for a call.
+    pub has_variables: bool,
     /// How many bytes a frame of it takes in a chunk of frame memory (3.11+).
     pub frame_bytes: Option<u64>,
     /// The byte offset of the first instruction that counts as begun (3.11+).
@@ -125,6 +128,7 @@ impl Python<'_> {
                 Some(_) => self.get(address, self.layout.object.ob_size)?.clamp(0, 1 << 32) * 2,
                 None => 0,
             },
+            has_variables: self.get_if(address, layout.nlocalsplus)?.is_some_and(|slots| slots > 0),
             frame_bytes: self.frame_bytes(address)?,
             first_traceable: i64::from(first_traceable) * 2,
             identity,

@@ -293,9 +293,16 @@ impl Copy<'_> {
         }
         let agreed = before.filter(|_| before == after).and_then(|at| place.get(&at).copied());
         let leaf = if self.marks_leaf() {
-            // -1 marks a frame that executes: the innermost one, and those inside a C call.
             let executing = found.iter().rposition(|f| f.frame.stacktop == Some(-1)).ok_or(Undecided::Give)?;
             if agreed.is_some_and(|agreed| agreed > executing) {
+                return Err(Undecided::Give);
+            }
+            // -1 marks a frame that executes: the innermost one, and those inside a C call. What lies
+            // above it has returned and is empty; else a call is just being made, and the mark of its
+            // frame is not set yet.
+            let above = found.get(executing + 1);
+            let empty = above.is_none_or(|f| f.frame.stacktop == Some(0) && f.code.has_variables);
+            if !empty && agreed != Some(executing) {
                 return Err(Undecided::Give);
             }
             executing

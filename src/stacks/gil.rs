@@ -78,6 +78,11 @@ impl GilPlace {
         Gil { known: matches!(holder, Some(Ok(_))), holder: holder.and_then(Result::ok).flatten(), collecting }
     }
 
+    /// What tells this GIL from others: interpreters may share one.
+    pub fn identity(&self) -> Option<Addr> {
+        self.gil.or(self.current_thread)
+    }
+
     /// Whether a thread that sleeps on `futex` waits for this GIL.
     pub fn is_awaited_by(&self, futex: u64) -> bool {
         self.range.is_some_and(|(start, end)| (start..end).contains(&futex)) || self.lock == Some(futex)

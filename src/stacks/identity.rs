@@ -5,6 +5,28 @@ use crate::os;
 use crate::python::{Int, InterpreterState, Python, ThreadState};
 use std::collections::HashMap;
 
+/// The kernel's thread of a thread that Python knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NativeId {
+    /// It lives, and this is its id here.
+    Known(Pid),
+    /// It has ended: a child of fork without exec may list the threads of its parent (2.7), and a
+    /// daemon thread may have ended without Python's knowing.
+    Ended,
+    /// It cannot be told.
+    Unknown,
+}
+
+impl NativeId {
+    /// The id, if there is one.
+    pub fn known(self) -> Option<Pid> {
+        match self {
+            Self::Known(id) => Some(id),
+            Self::Ended | Self::Unknown => None,
+        }
+    }
+}
+
 /// The kernel's ids of the threads of a process, by what Python knows.
 pub struct NativeIds {
     /// From the id inside the process's pid namespace to the id here.
@@ -27,10 +49,14 @@ impl NativeIds {
         Self { here, by_pthread }
     }
 
-    /// The kernel's id here of `thread`.
-    pub fn of(&self, thread: &ThreadState) -> Option<Pid> {
-        let inside = thread.native_id.or_else(|| self.by_pthread.get(&thread.id).copied())?;
-        self.here.get(&inside).copied()
+    /// The kernel's thread of `thread`.
+    pub fn of(&self, thread: &ThreadState) -> NativeId {
+        // 0 is a thread that is about to start.
+        let inside = thread.native_id.filter(|id| *id != 0).or_else(|| self.by_pthread.get(&thread.id).copied());
+        match inside {
+            Some(inside) => self.here.get(&inside).map_or(NativeId::Ended, |here| NativeId::Known(*here)),
+            None => NativeId::Unknown,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::address::Pid;
 use crate::os::{Activity, StopError, ThreadStatus, Tracer};
 use crate::stacks::Read;
+use crate::stacks::identity::NativeId;
 
 /// Whether running threads may be stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -16,9 +17,9 @@ pub enum Pausing {
     Never,
 }
 
-/// How often a thread that wakes up while it is read is begun with anew, before it is stopped or
-/// given up: waking is over in microseconds.
-const MAX_LOOKS: usize = 3;
+/// How often a thread that wakes up while it is read, or was stopped between two instructions, is
+/// begun with anew before it is given up: both are over in less than a microsecond.
+const MAX_LOOKS: usize = 5;
 
 /// A look at a thread: what the kernel said of it, how it was read, and what that yielded.
 pub struct Look<T> {
@@ -34,17 +35,23 @@ pub struct Look<T> {
 /// from a single copy while it runs; stopped, if that decides nothing; and if it may not or cannot
 /// be stopped, as it is, marked undecided.
 ///
-/// `exact` reads the thread as it stands, without regard to what it is doing.
+/// `exact` reads the thread as it stands, without regard to what it is doing; `is_torn` tells of what
+/// it yields that the thread was stopped between two instructions that belong together: it then is
+/// let go and stopped again, a moment later.
 pub fn look<T>(
     pid: Pid,
-    tid: Option<Pid>,
+    id: NativeId,
     pausing: Pausing,
     tracer: &Tracer,
     mut exact: impl FnMut() -> T,
     mut deduce: impl FnMut() -> Option<T>,
+    is_torn: impl Fn(&T) -> bool,
 ) -> Look<T> {
-    let Some(tid) = tid else {
-        return Look { status: None, read: Read::Undecided, value: exact() };
+    let tid = match id {
+        NativeId::Known(tid) => tid,
+        // What it left behind stays as it is.
+        NativeId::Ended => return Look { status: None, read: Read::Blocked, value: exact() },
+        NativeId::Unknown => return Look { status: None, read: Read::Undecided, value: exact() },
     };
     let mut status = ThreadStatus::read(pid, tid);
     for _ in 0..MAX_LOOKS {
@@ -67,7 +74,13 @@ pub fn look<T>(
         }
         let running = || ThreadStatus::read(pid, tid).activity == Activity::Running;
         match tracer.stop(tid, running) {
-            Ok(_stopped) => return Look { status: Some(status), read: Read::Stopped, value: exact() },
+            Ok(stopped) => {
+                let value = exact();
+                drop(stopped);
+                if !is_torn(&value) {
+                    return Look { status: Some(status), read: Read::Stopped, value };
+                }
+            }
             Err(StopError::Blocked) => status = ThreadStatus::read(pid, tid),
             Err(StopError::Refused | StopError::Gone | StopError::TooSlow) => break,
         }

@@ -1,15 +1,17 @@
 //! Reads the threads of a target one after another.
 
-use crate::address::Pid;
+use crate::address::Addr;
 use crate::memory::{Copies, Memory, Pages, Part};
 use crate::objects;
 use crate::os::{self, Activity, ThreadStatus, Tracer};
 use crate::python::{CodeCache, End, InterpreterState, Python, RawFrame, ThreadState, Walk};
 use crate::stacks::gil::{Gil, GilPlace};
-use crate::stacks::identity::{self, NativeIds};
+use crate::stacks::identity::{self, NativeId, NativeIds};
 use crate::stacks::look::{Pausing, look};
 use crate::stacks::{BlockedOn, Dump, Frame, Interpreter, Local, Locals, Options, State, Thread};
 use crate::target::Target;
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// What stays the same while the threads of a target are read.
 pub struct Reader<'t> {
@@ -18,18 +20,22 @@ pub struct Reader<'t> {
     codes: &'t CodeCache,
     tracer: &'t Tracer,
     pages: Pages<'t>,
+    /// Who held which GIL when last asked: it moves on while the threads are read one by one.
+    holders: RefCell<HashMap<Addr, Addr>>,
 }
 
 /// The frames of a thread, as one look yields them.
 struct Stack {
     frames: Vec<Frame>,
     end: End,
+    /// Whether CPython was between two instructions that change it.
+    torn: bool,
 }
 
 impl<'t> Reader<'t> {
     /// Reads `target` with the code objects known so far.
     pub fn new(target: &'t Target, options: &'t Options, codes: &'t CodeCache, tracer: &'t Tracer) -> Self {
-        Self { target, options, codes, tracer, pages: Pages::new(&target.memory) }
+        Self { target, options, codes, tracer, pages: Pages::new(&target.memory), holders: RefCell::default() }
     }
 
     fn python(&self) -> Python<'_> {
@@ -38,6 +44,7 @@ impl<'t> Reader<'t> {
 
     /// Every thread of every interpreter.
     pub fn dump(&self) -> Dump {
+        self.tracer.let_go();
         let mut dump = Dump { interpreters: Vec::new(), problems: self.target.layout.warnings.clone() };
         if !self.target.initialised {
             dump.problems.push("Python is starting up or has finished: there is no interpreter".to_owned());
@@ -64,7 +71,18 @@ impl<'t> Reader<'t> {
             let read = self.interpreter(index as i64, interpreter, &threads, &native_ids);
             dump.interpreters.push(read);
         }
+        self.keep_last_holders(&mut dump);
         dump
+    }
+
+    /// A thread that held a GIL when it was read holds it no longer if another did later: of each
+    /// GIL there is one holder at most.
+    fn keep_last_holders(&self, dump: &mut Dump) {
+        let holders = self.holders.borrow();
+        let threads = dump.interpreters.iter_mut().flat_map(|interpreter| &mut interpreter.threads);
+        for thread in threads.filter(|thread| thread.gil == Some(true)) {
+            thread.gil = Some(holders.values().any(|holder| *holder == thread.address));
+        }
     }
 
     fn interpreter(
@@ -86,17 +104,21 @@ impl<'t> Reader<'t> {
         Interpreter { id: interpreter.id.unwrap_or(index), threads: threads.iter().map(read).collect() }
     }
 
-    fn thread(&self, place: &GilPlace, thread: &ThreadState, native_id: Option<Pid>) -> Thread {
-        let pid = self.target.process.pid;
+    fn thread(&self, place: &GilPlace, thread: &ThreadState, id: NativeId) -> Thread {
+        let (pid, native_id) = (self.target.process.pid, id.known());
         let look = look(
             pid,
-            native_id,
+            id,
             self.options.pausing,
             self.tracer,
             || self.as_it_stands(place, thread),
             || self.deduce(place, thread),
+            |(stack, _)| stack.torn,
         );
         let (stack, gil) = look.value;
+        if let (Some(identity), true) = (place.identity(), gil.holder == Some(thread.address)) {
+            self.holders.borrow_mut().insert(identity, thread.address);
+        }
         let (state, blocked_on) = self.state(look.status, thread, place, &gil);
         Thread {
             id: thread.id,
@@ -129,7 +151,7 @@ impl<'t> Reader<'t> {
             Some(Activity::Running) if collects => (State::Gc, None),
             Some(Activity::Running) => (State::Running, None),
             Some(Activity::Blocked(call)) => {
-                let futex = call.futex();
+                let futex = call.futex().or(call.continued());
                 let blocked_on = BlockedOn { call, target: call.target(self.target.process.pid) };
                 let state = match futex {
                     Some(futex) if !holds && place.is_awaited_by(futex) => State::WaitingGil,
@@ -158,7 +180,7 @@ impl<'t> Reader<'t> {
         let python = Python::new(&copies, &self.target.layout);
         let stack = match python.current_frame(thread.address) {
             Ok(first) => self.frames(&python, python.walk(first)),
-            Err(fault) => Stack { frames: Vec::new(), end: End::Unreadable(fault) },
+            Err(fault) => Stack { frames: Vec::new(), end: End::Unreadable(fault), torn: true },
         };
         (stack, place.read(&python))
     }
@@ -186,10 +208,13 @@ impl<'t> Reader<'t> {
             match self.frame(python, raw) {
                 Ok(Some(frame)) => frames.push(frame),
                 Ok(None) => {}
-                Err(fault) => return Stack { frames, end: End::Unreadable(fault) },
+                Err(fault) => return Stack { frames, end: End::Unreadable(fault), torn: true },
             }
         }
-        Stack { frames, end: walk.end }
+        // A generator is always called by someone: the one that has no caller is just yielding
+        // (YIELD_VALUE, Python/bytecodes.c, clears `previous` before it leaves the frame).
+        let torn = walk.end != End::Root || walk.frames.last().is_some_and(|raw| self.is_in_generator(raw));
+        Stack { frames, end: walk.end, torn }
     }
 
     /// `None` for a frame that has not begun: CPython does not count it either
@@ -201,12 +226,16 @@ impl<'t> Reader<'t> {
             None => self.codes.get(python, address)?,
         };
         let lasti = code.lasti(python, raw);
-        let in_generator = python.layout.frame.owner_generator.is_some_and(|g| Some(g.0) == raw.owner.map(i64::from));
-        if raw.owner.is_some() && !in_generator && lasti < code.first_traceable {
+        if raw.owner.is_some() && !self.is_in_generator(raw) && lasti < code.first_traceable {
             return Ok(None);
         }
         let locals = self.options.locals.as_ref().and_then(|limits| self.locals(python, raw, &code, limits));
         Ok(Some(Frame { lasti, position: code.position(lasti), locals, code }))
+    }
+
+    fn is_in_generator(&self, raw: &RawFrame) -> bool {
+        let mark = self.target.layout.frame.owner_generator;
+        mark.is_some_and(|mark| Some(mark.0) == raw.owner.map(i64::from))
     }
 
     fn locals(

@@ -12,7 +12,7 @@ def blocked():
 if __name__ == "__main__":
     if len(sys.argv) == 1:
         truth.start("before", blocked)
-        os.execv(sys.executable, [sys.executable, os.path.abspath(__file__), "again"])
+        os.execv(truth.PYTHON, [truth.PYTHON, os.path.abspath(__file__), "again"])
     truth.start("after", blocked)
     truth.tell_and_wait(argv=sys.argv[1:])
     os._exit(0)

@@ -21,13 +21,17 @@ def teller(main):
     import truth
     truth.wait_blocked(main, 0)
     threads = truth.threads_truth(sys._getframe())
+    for thread in threads:
+        if thread["telling"]:  # it goes on from here
+            thread["frames"][0].update(helper=True, locals=None)
     truth.emit(truth.fact(threads, {"state": "prompt"}))
     os.read(truth.gate, 1)
 
 
 if __name__ == "__main__":
     if len(sys.argv) == 1:
-        os.execv(sys.executable, [sys.executable, "-i", os.path.abspath(__file__), "again"])
+        python = os.environ.get("PITVIPER_TEST_PYTHON", sys.executable)  # truth.PYTHON
+        os.execv(python, [python, "-i", os.path.abspath(__file__), "again"])
     import truth
     sys.ps1 = Prompt()
     sys.stderr = open(os.devnull, "w")

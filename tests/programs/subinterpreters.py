@@ -23,7 +23,7 @@ class Inside(object):
 
 def tell():
     threads = truth.threads_truth(sys._getframe(), {}, [truth._ident()], interpreter=%(id)d)
-    threads[0].update(native_id=%(tid)d)
+    threads[0].update(%(known)s)
     threads[0]["frames"][0].update(helper=True, locals=None)  # it goes on from here
     os.write(%(write)d, json.dumps(threads).encode() + b"\\n")
     os.read(%(gate)d, 1)
@@ -46,7 +46,8 @@ def maker():
         except ImportError:
             interpreters = None
     if interpreters is not None:
-        def run(number, code):
+        def run(number, code, frames):
+            frames[truth._ident()] = sys._getframe()
             problem = interpreters.run_string(number, code)
             if problem is not None:
                 sys.stderr.write("%s\n" % (problem,))
@@ -58,12 +59,11 @@ def maker():
     if not hasattr(_testcapi, "run_in_subinterp"):
         return None
     count = iter(range(1, 10))
-    return (lambda: next(count)), lambda number, code: _testcapi.run_in_subinterp(code)
 
-
-def enter(run, number, code, frames):
-    frames[truth._ident()] = sys._getframe()
-    run(number, code)
+    def run_in_new(number, code, frames):
+        frames[truth._ident()] = sys._getframe()
+        _testcapi.run_in_subinterp(code)
+    return (lambda: next(count)), run_in_new
 
 
 def main():
@@ -76,10 +76,14 @@ def main():
         read, write = os.pipe()
         tid_read, tid_write = os.pipe()
         interpreter = create()
-        code = CODE.replace("%(tid)d", "tid")
+        # From 3.8 to 3.12 code runs on with the thread state that create() made, which keeps the ident of the thread
+        # that called it: so CPython itself lists this thread.
+        inherited = (3, 8) <= sys.version_info < (3, 13)
+        known = "ident=%d, native_id=None, name=None" % truth._ident() if inherited else "native_id=tid"
+        code = CODE.replace("%(known)s", known)
         values = {"here": truth.HERE, "number": number, "id": int(interpreter), "write": write, "gate": truth.gate}
         code = "import os\ntid = int(os.read(%d, 20))\n" % tid_read + code % values
-        thread = truth.start("sub-%d" % number, enter, run, interpreter, code, frames)
+        thread = truth.start("sub-%d" % number, run, interpreter, code, frames)
         os.write(tid_write, b"%d" % truth.native_id(thread.ident))
         with os.fdopen(read, "rb") as f:
             line = f.readline()

@@ -20,6 +20,8 @@ except ImportError:
 
 PY2 = sys.version_info[0] == 2
 HERE = os.path.dirname(os.path.abspath(__file__))
+# What to execute for this Python: sys.executable needs the script that it was started by, if there is one.
+PYTHON = os.environ.get("PITVIPER_TEST_PYTHON", sys.executable)
 SELF = (lambda: 0).__code__.co_filename
 OPTIMIZED, VARARGS, VARKEYWORDS = 1, 4, 8
 if PY2:
@@ -71,6 +73,8 @@ def start(name, target, *args, **options):
     made = Thread(target=target, args=args, name=name)
     made.daemon = options.get("daemon", True)
     made.start()
+    while threading._active.get(made.ident) is not made and made.is_alive():
+        time.sleep(0.001)  # start() returns before it is listed
     return made
 
 

@@ -6,7 +6,6 @@ use nix::sys::ptrace;
 use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use std::cell::RefCell;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -40,45 +39,76 @@ impl fmt::Display for StopError {
 /// should pitviper be killed, the kernel lets a stopped thread go and it runs on.
 #[derive(Debug, Default)]
 pub struct Tracer {
-    /// Threads that are traced but run: a tracer can let go only of a thread that stands, so one
-    /// that need not be stopped after all stays seized, without effect, until it is or we end.
-    seized: RefCell<BTreeSet<Pid>>,
+    /// Threads that did not stop in time. Nothing but waiting lets go of them: left alone they would
+    /// stand as soon as they stop.
+    late: RefCell<Vec<Pid>>,
 }
 
-/// How long a running thread may take to stop: 40 µs is usual.
-const PATIENCE: Duration = Duration::from_millis(100);
+/// How long a running thread may take to stop: 40 µs is usual. On an overloaded machine it stops
+/// when it gets its turn.
+const PATIENCE: Duration = Duration::from_millis(200);
 
 impl Tracer {
     /// Stops thread `tid` until the value returned is dropped. `still_running` is asked at the last
-    /// moment; if it says no, nothing is interrupted: a thread blocked in a system call would see
-    /// that call fail with EINTR.
-    pub fn stop(&self, tid: Pid, still_running: impl FnOnce() -> bool) -> Result<StoppedThread<'_>, StopError> {
-        let raw = nix::unistd::Pid::from_raw(tid.0.cast_signed());
-        if !self.seized.borrow().contains(&tid) {
-            ptrace::seize(raw, ptrace::Options::empty()).map_err(|errno| match errno {
-                Errno::ESRCH => StopError::Gone,
-                _ => StopError::Refused,
-            })?;
-            self.seized.borrow_mut().insert(tid);
+    /// moment; if it says no, nothing is interrupted.
+    pub fn stop(&self, tid: Pid, still_running: impl FnOnce() -> bool) -> Result<StoppedThread, StopError> {
+        self.let_go();
+        if self.late.borrow().contains(&tid) {
+            return Err(StopError::TooSlow);
         }
         if !still_running() {
             return Err(StopError::Blocked);
         }
-        ptrace::interrupt(raw).map_err(|_| StopError::Gone)?;
-        let signal = wait_for_stop(raw)?;
+        ptrace::seize(raw(tid), ptrace::Options::empty()).map_err(|errno| match errno {
+            Errno::ESRCH => StopError::Gone,
+            _ => StopError::Refused,
+        })?;
+        // Fails only if the thread has ended, which waiting tells.
+        let _ = ptrace::interrupt(raw(tid));
+        let signal = wait_for_stop(tid, PATIENCE).inspect_err(|error| {
+            if *error == StopError::TooSlow {
+                self.late.borrow_mut().push(tid);
+            }
+        })?;
         if signal.is_none() {
-            restart_interrupted_call(raw);
+            restart_interrupted_call(tid);
         }
-        Ok(StoppedThread { tracer: self, tid, signal })
+        Ok(StoppedThread { tid, signal })
+    }
+
+    /// Lets go of the threads that have stopped too late, if any: to be called before every look.
+    pub fn let_go(&self) {
+        self.wait_for_late(Duration::ZERO);
+    }
+
+    fn wait_for_late(&self, patience: Duration) {
+        self.late.borrow_mut().retain(|tid| match wait_for_stop(*tid, patience) {
+            Ok(signal) => {
+                restart_interrupted_call(*tid);
+                drop(StoppedThread { tid: *tid, signal });
+                false
+            }
+            Err(error) => error == StopError::TooSlow,
+        });
     }
 }
 
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        self.wait_for_late(PATIENCE);
+    }
+}
+
+fn raw(tid: Pid) -> nix::unistd::Pid {
+    nix::unistd::Pid::from_raw(tid.0.cast_signed())
+}
+
 /// Waits until the thread stands. Returns the signal that was on its way to it, if one stopped it.
-fn wait_for_stop(tid: nix::unistd::Pid) -> Result<Option<Signal>, StopError> {
+fn wait_for_stop(tid: Pid, patience: Duration) -> Result<Option<Signal>, StopError> {
     let began = Instant::now();
     loop {
-        match waitpid(tid, Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
-            Ok(WaitStatus::StillAlive) if began.elapsed() > PATIENCE => return Err(StopError::TooSlow),
+        match waitpid(raw(tid), Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
+            Ok(WaitStatus::StillAlive) if began.elapsed() > patience => return Err(StopError::TooSlow),
             // The target usually runs on another processor and is there in a moment.
             Ok(WaitStatus::StillAlive) => std::thread::yield_now(),
             Ok(WaitStatus::PtraceEvent(..)) => return Ok(None),
@@ -98,35 +128,33 @@ fn wait_for_stop(tid: nix::unistd::Pid) -> Result<Option<Signal>, StopError> {
 /// an error. The registers are put back to where the call began: two bytes before, its number in
 /// rax. Not if a signal waits for the thread, for then EINTR is what it ought to see.
 #[cfg(target_arch = "x86_64")]
-fn restart_interrupted_call(tid: nix::unistd::Pid) {
-    let Ok(mut registers) = ptrace::getregs(tid) else { return };
+fn restart_interrupted_call(tid: Pid) {
+    let Ok(mut registers) = ptrace::getregs(raw(tid)) else { return };
     let in_call = registers.orig_rax.cast_signed() >= 0;
     let interrupted = registers.rax.cast_signed() == -i64::from(libc::EINTR);
-    if in_call && interrupted && !super::threads::has_pending_signal(Pid(tid.as_raw().cast_unsigned())) {
+    if in_call && interrupted && !super::threads::has_pending_signal(tid) {
         registers.rax = registers.orig_rax;
         registers.rip -= 2;
         // If it fails the thread has ended, or sees EINTR.
-        let _ = ptrace::setregs(tid, registers);
+        let _ = ptrace::setregs(raw(tid), registers);
     }
 }
 
 /// On aarch64 the kernel keeps the first argument of a call from tracers: nothing can be put back.
 #[cfg(not(target_arch = "x86_64"))]
-fn restart_interrupted_call(_: nix::unistd::Pid) {}
+fn restart_interrupted_call(_: Pid) {}
 
 /// A thread that stands still while this value lives.
 #[derive(Debug)]
-pub struct StoppedThread<'t> {
-    tracer: &'t Tracer,
+pub struct StoppedThread {
     tid: Pid,
     /// A signal that was on its way to the thread; delivered as it is let go.
     signal: Option<Signal>,
 }
 
-impl Drop for StoppedThread<'_> {
+impl Drop for StoppedThread {
     fn drop(&mut self) {
-        self.tracer.seized.borrow_mut().remove(&self.tid);
         // Nothing can be done about a failure: the thread has ended.
-        let _ = ptrace::detach(nix::unistd::Pid::from_raw(self.tid.0.cast_signed()), self.signal);
+        let _ = ptrace::detach(raw(self.tid), self.signal);
     }
 }

@@ -78,6 +78,12 @@ impl Syscall {
         matches!(self.name(), Some("futex" | "futex_wait")).then_some(self.args[0])
     }
 
+    /// The first argument of a wait with a timeout that goes on after the thread was stopped: the
+    /// kernel shows `restart_syscall` with the arguments of the call it continues, a futex or not.
+    pub fn continued(&self) -> Option<u64> {
+        (self.name() == Some("restart_syscall")).then_some(self.args[0])
+    }
+
     /// The file descriptor it works on, and what that is open on in `pid`.
     pub fn target(&self, pid: Pid) -> Option<SyscallTarget> {
         if !ON_FILE.contains(&self.name()?) {
