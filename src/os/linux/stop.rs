@@ -93,9 +93,13 @@ impl Tracer {
     }
 }
 
+/// How long the last word of a tracer may take. A thread that stops later stands until pitviper ends,
+/// when the kernel lets it go.
+const LAST_PATIENCE: Duration = Duration::from_secs(10);
+
 impl Drop for Tracer {
     fn drop(&mut self) {
-        self.wait_for_late(PATIENCE);
+        self.wait_for_late(LAST_PATIENCE);
     }
 }
 
