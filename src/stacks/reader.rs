@@ -1,7 +1,7 @@
 //! Reads the threads of a target one after another.
 
 use crate::address::Addr;
-use crate::memory::{Copies, Memory, Pages, Part};
+use crate::memory::{Copies, Pages, Part};
 use crate::objects;
 use crate::os::{self, Activity, ThreadStatus, Tracer};
 use crate::python::{CodeCache, End, InterpreterState, Python, RawFrame, ThreadState, Walk};
@@ -22,6 +22,16 @@ pub struct Reader<'t> {
     pages: Pages<'t>,
     /// Who held which GIL when last asked: it moves on while the threads are read one by one.
     holders: RefCell<HashMap<Addr, Addr>>,
+}
+
+/// What is read of an interpreter before its threads are looked at, all of it in one look.
+struct Listed {
+    state: InterpreterState,
+    threads: Vec<ThreadState>,
+    /// By `threading.get_ident()`.
+    names: HashMap<u64, String>,
+    interactive: bool,
+    gil: GilPlace,
 }
 
 /// The frames of a thread, as one look yields them.
@@ -50,26 +60,27 @@ impl<'t> Reader<'t> {
             dump.problems.push("Python is starting up or has finished: there is no interpreter".to_owned());
         }
         let Some(head) = self.target.interpreters_head() else { return dump };
+        self.pages.begin(head, &self.target.footprints, &mut Vec::new());
         let list = self.python().interpreters(head);
         if let Some(fault) = list.fault {
             dump.problems.push(format!("the list of interpreters is cut short: {fault}"));
         }
-        let found: Vec<(InterpreterState, Vec<ThreadState>)> = list
+        let found: Vec<Listed> = list
             .items
             .into_iter()
-            .map(|interpreter| {
-                let threads = self.python().threads(interpreter);
+            .map(|state| {
+                let threads = self.python().threads(state);
                 if let Some(fault) = threads.fault {
                     dump.problems.push(format!("the list of threads is cut short: {fault}"));
                 }
-                (interpreter, threads.items)
+                self.listed(state, threads.items)
             })
             .collect();
-        let all: Vec<ThreadState> = found.iter().flat_map(|(_, threads)| threads).copied().collect();
+        let all: Vec<ThreadState> = found.iter().flat_map(|listed| &listed.threads).copied().collect();
         let native_ids = NativeIds::read(self.target.process.pid, &self.python(), &all);
-        for (index, (interpreter, threads)) in found.into_iter().enumerate() {
-            let read = self.interpreter(index as i64, interpreter, &threads, &native_ids);
-            dump.interpreters.push(read);
+        self.pages.end(head, &self.target.footprints);
+        for (index, listed) in found.into_iter().enumerate() {
+            dump.interpreters.push(self.interpreter(index as i64, &listed, &native_ids));
         }
         self.keep_last_holders(&mut dump);
         dump
@@ -85,23 +96,24 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn interpreter(
-        &self,
-        index: i64,
-        interpreter: InterpreterState,
-        threads: &[ThreadState],
-        native_ids: &NativeIds,
-    ) -> Interpreter {
-        let names = identity::names(&self.python(), interpreter);
-        let interactive = identity::is_interactive(&self.python(), interpreter);
-        let gil = GilPlace::find(self.target, &self.python(), interpreter);
+    fn listed(&self, state: InterpreterState, threads: Vec<ThreadState>) -> Listed {
+        Listed {
+            state,
+            threads,
+            names: identity::names(&self.python(), state),
+            interactive: identity::is_interactive(&self.python(), state),
+            gil: GilPlace::find(self.target, &self.python(), state),
+        }
+    }
+
+    fn interpreter(&self, index: i64, listed: &Listed, native_ids: &NativeIds) -> Interpreter {
         let read = |thread: &ThreadState| {
-            let mut read = self.thread(&gil, thread, native_ids.of(thread));
-            read.name = names.get(&thread.id).cloned();
-            read.at_prompt = interactive && read.state == State::Idle && waits_for_input(&read);
+            let mut read = self.thread(&listed.gil, thread, native_ids.of(thread));
+            read.name = listed.names.get(&thread.id).cloned();
+            read.at_prompt = listed.interactive && read.state == State::Idle && waits_for_input(&read);
             read
         };
-        Interpreter { id: interpreter.id.unwrap_or(index), threads: threads.iter().map(read).collect() }
+        Interpreter { id: listed.state.id.unwrap_or(index), threads: listed.threads.iter().map(read).collect() }
     }
 
     fn thread(&self, place: &GilPlace, thread: &ThreadState, id: NativeId) -> Thread {
@@ -169,19 +181,17 @@ impl<'t> Reader<'t> {
     /// The frames of `thread` and the GIL, as they stand: thread state and GIL in one system call,
     /// frames by page.
     fn as_it_stands(&self, place: &GilPlace, thread: &ThreadState) -> (Stack, Gil) {
-        // What was read before may have changed: this is another moment.
-        self.pages.forget();
         let span = self.target.layout.thread.span;
         let mut parts = place.parts(&self.python());
         parts.push(Part::new(thread.address.offset(u64::from(span.0)), (span.1 - span.0) as usize));
-        // What is missing from the copies is read, and missed, below.
-        let _ = self.target.memory.read_parts(&mut parts);
+        self.pages.begin(thread.address, &self.target.footprints, &mut parts);
         let copies = Copies::new(&parts, &self.pages);
         let python = Python::new(&copies, &self.target.layout);
         let stack = match python.current_frame(thread.address) {
             Ok(first) => self.frames(&python, python.walk(first)),
             Err(fault) => Stack { frames: Vec::new(), end: End::Unreadable(fault), torn: true },
         };
+        self.pages.end(thread.address, &self.target.footprints);
         (stack, place.read(&python))
     }
 

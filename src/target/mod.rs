@@ -18,7 +18,7 @@ use crate::layout::{
     self, Build, Flavour, Layout, Source,
     extract::{CHARACTER_WIDTHS, FINGERPRINTS},
 };
-use crate::memory::{Memory, Pages, ProcessMemory, Why};
+use crate::memory::{Footprints, Memory, Pages, ProcessMemory, Why};
 use crate::os::{self, Process, ProcessState};
 use find::{Effort, Found};
 use validate::Doubt;
@@ -54,6 +54,8 @@ pub struct Target {
     pub process: Process,
     /// Its memory.
     pub memory: ProcessMemory,
+    /// Where in its memory the looks so far found what they needed.
+    pub footprints: Footprints,
     /// What its bytes mean.
     pub layout: Layout,
     /// From where to read on.
@@ -147,7 +149,16 @@ struct Identified {
 impl Identified {
     fn into_target(self, process: Process, memory: ProcessMemory, module: &Module) -> Target {
         let Self { layout, anchors, machine, initialised } = self;
-        Target { process, memory, layout, anchors, module: module.clone(), machine, initialised }
+        Target {
+            process,
+            memory,
+            footprints: Footprints::default(),
+            layout,
+            anchors,
+            module: module.clone(),
+            machine,
+            initialised,
+        }
     }
 }
 
