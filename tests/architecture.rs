@@ -2,6 +2,8 @@
 //! and printing may stand, how long files and functions may be, and that what is public is
 //! documented (the compiler checks the last: `missing_docs`).
 
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

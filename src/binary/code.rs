@@ -71,7 +71,7 @@ fn x86_64_at(code: &[u8], here: u64) -> Option<(Reference, usize)> {
             let offset = rest.first().copied().map(u64::from).filter(|d| *d < 0x80)?;
             Some((Reference::Offset(offset), 4))
         }
-        (0, register) if register < 4 || register > 5 => Some((Reference::Offset(0), 3)),
+        (0, register) if !(4..=5).contains(&register) => Some((Reference::Offset(0), 3)),
         _ => None,
     }
 }

@@ -8,8 +8,9 @@ use goblin::elf::compression_header::{CompressionHeader, ELFCOMPRESS_ZLIB};
 
 use crate::error::{Error, Result};
 
-/// No debug section of any Python comes near this; a claim above it is damage or malice.
-const MAX_SIZE: u64 = 4 << 30;
+/// No debug section of any Python comes near this: those of libpython take some 20 MB. What is
+/// decompressed lies in memory.
+const MAX_SIZE: u64 = 256 << 20;
 
 /// Deflate cannot shrink by more than this: 258 bytes cost at least two bits.
 const MAX_RATIO: u64 = 1032;
@@ -51,9 +52,13 @@ pub(super) fn inflate_legacy(name: &str, data: &[u8]) -> Result<Vec<u8>> {
 }
 
 fn inflate(stream: &[u8], size: u64) -> Result<Vec<u8>, String> {
-    let possible = (stream.len() as u64).saturating_mul(MAX_RATIO).min(MAX_SIZE);
-    if size > possible {
+    if size > (stream.len() as u64).saturating_mul(MAX_RATIO) {
         return Err(format!("it claims {size} bytes, more than its stream can hold"));
+    }
+    if size > MAX_SIZE {
+        return Err(format!(
+            "it claims {size} bytes; decompress it first: objcopy --decompress-debug-sections FILE COPY"
+        ));
     }
     let mut bytes = Vec::new();
     let capacity = usize::try_from(size).map_err(|cause| cause.to_string())?;

@@ -15,6 +15,13 @@ use crate::error::{Error, Kind, Result};
 /// `NT_GNU_BUILD_ID`: the note that names a build.
 const NT_GNU_BUILD_ID: u32 = 3;
 
+/// The longest name of a symbol that is read: those that are asked for are short, and looking for
+/// the ends of a million garbage names would take hours.
+const MAX_NAME: usize = 4096;
+
+/// Real files have 20 program headers at most.
+const MAX_PROGRAM_HEADERS: u16 = 256;
+
 /// The bytes of an `Elf64_Sym`.
 const SYMBOL_SIZE: u64 = 24;
 
@@ -244,6 +251,7 @@ impl<'a> ElfFile<'a> {
             .map_err(|cause| Error::failed("the file has no readable ELF header").because(cause))?;
         let machine = machine_of(&header)?;
         let program_headers = index(header.e_phoff)
+            .filter(|_| header.e_phnum <= MAX_PROGRAM_HEADERS)
             .and_then(|at| ProgramHeader::parse(bytes, at, header.e_phnum.into(), LAYOUT).ok())
             .unwrap_or_default();
         let section_headers = index(header.e_shoff)
@@ -266,7 +274,10 @@ impl<'a> ElfFile<'a> {
     }
 
     fn header(&self, name: &str) -> Option<&SectionHeader> {
-        self.section_headers.iter().find(|header| text(self.section_names, header.sh_name) == Some(name))
+        self.section_headers.iter().find(|header| {
+            let text = self.section_names.get(header.sh_name..).and_then(|rest| rest.strip_prefix(name.as_bytes()));
+            text.is_some_and(|end| end.first() == Some(&0))
+        })
     }
 
     fn raw_section(&self, header: &SectionHeader) -> Option<&'a [u8]> {
@@ -345,10 +356,10 @@ fn range(bytes: &[u8], offset: u64, size: u64) -> Option<&[u8]> {
     bytes.get(start..start.checked_add(index(size)?)?)
 }
 
-/// The NUL-terminated text at `offset`.
+/// The NUL-terminated text at `offset`, if it is no longer than [`MAX_NAME`].
 fn text(bytes: &[u8], offset: usize) -> Option<&str> {
     let rest = bytes.get(offset..)?;
-    let (text, _) = rest.split_at_checked(rest.iter().position(|&byte| byte == 0)?)?;
+    let (text, _) = rest.split_at_checked(rest.iter().take(MAX_NAME).position(|&byte| byte == 0)?)?;
     std::str::from_utf8(text).ok()
 }
 

@@ -5,7 +5,12 @@ use crate::cli::terminal::Colour;
 use crate::error::{Error, Kind, Result};
 use crate::stacks::Pausing;
 use crate::target::UserTable;
+use std::fs::File;
+use std::io::Read;
 use std::path::PathBuf;
+
+/// A greater file is no offset table.
+const MAX_TABLE: u64 = 1 << 20;
 
 /// How results are shown.
 #[derive(clap::Args, Debug)]
@@ -46,8 +51,14 @@ impl Reading {
     pub fn table(&self) -> Result<Option<UserTable>> {
         let Some(path) = &self.offsets else { return Ok(None) };
         let name = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| Error::new(Kind::Usage, format!("cannot read the offset table {name}")).because(error))?;
+        let unreadable = || Error::new(Kind::Usage, format!("cannot read the offset table {name}"));
+        let mut text = String::new();
+        // One byte more than is allowed shows that there is more; /dev/zero has no end.
+        let file = File::open(path).map_err(|error| unreadable().because(error))?;
+        file.take(MAX_TABLE + 1).read_to_string(&mut text).map_err(|error| unreadable().because(error))?;
+        if text.len() as u64 > MAX_TABLE {
+            return Err(unreadable().because("it is larger than a megabyte, and a table has some kilobytes"));
+        }
         Ok(Some(UserTable { name, text }))
     }
 }

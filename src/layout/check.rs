@@ -22,7 +22,16 @@ pub fn check(layout: &Layout) -> Result<(), String> {
         ("object.size", layout.object.size.0, 16..=64),
         ("int_object.digit_size", layout.int_object.digit_size.0, 2..=4),
     ];
-    for (name, value, range) in entries {
+    let text = &layout.str_object;
+    let optional = [
+        ("gil.size", layout.gil.size, 1..=4096),
+        ("str_object.ascii_size", text.ascii_size, 16..=128),
+        ("str_object.compact_size", text.compact_size, 16..=256),
+        ("str_object.unit_size", text.unit_size, 2..=4),
+        ("dict_unicode_entry.size", layout.dict_unicode_entry.size, 16..=64),
+    ];
+    let optional = optional.into_iter().filter_map(|(name, size, range)| Some((name, size?.0, range)));
+    for (name, value, range) in entries.into_iter().chain(optional) {
         if !range.contains(&value) {
             return Err(format!("{name} is {value}"));
         }

@@ -19,7 +19,7 @@ mod process;
 
 pub use copies::Copies;
 pub use image::Image;
-pub use pages::{Footprints, Pages};
+pub use pages::{Budget, Footprints, Pages};
 pub use process::ProcessMemory;
 
 pub use crate::os::Part;
@@ -36,6 +36,8 @@ pub enum Why {
     Denied,
     /// The process is gone.
     Gone,
+    /// The look has used up its [`Budget`].
+    TooMuch,
 }
 
 /// Bytes that could not be read.
@@ -55,6 +57,7 @@ impl fmt::Display for ReadError {
             Why::Unmapped => "nothing readable is mapped there",
             Why::Denied => "not permitted",
             Why::Gone => "the process is gone",
+            Why::TooMuch => "more was read already than any real process takes",
         };
         write!(f, "cannot read {} bytes at {}: {why}", self.len, self.addr)
     }

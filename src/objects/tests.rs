@@ -12,7 +12,8 @@ fn layout() -> Layout {
 }
 
 fn layout_of(version: Version) -> Layout {
-    let (name, table) = known_tables(version).remove(0);
+    let plain = known_tables(version).into_iter().find(|(_, table)| table.requires.is_empty());
+    let (name, table) = plain.unwrap();
     let source = Source::Table { name, own: false, covered: true };
     Layout::from_table(&table, version, Flavour::Gil, source).unwrap()
 }

@@ -59,6 +59,12 @@ impl Code {
         self.flags & GENERATOR_FLAGS != 0
     }
 
+    /// How much memory it takes, roughly.
+    fn weight(&self) -> usize {
+        let qualname = self.qualname.as_ref().map_or(0, String::len);
+        size_of::<Self>() + self.lines.bytes.len() + self.name.len() + self.filename.len() + qualname
+    }
+
     /// `frame.f_lasti` of a frame of this code: the byte offset of its instruction, -1 before the
     /// first. `base` is where the frame's copy of the bytecode begins.
     pub fn lasti(&self, python: &Python<'_>, frame: &RawFrame) -> i64 {
@@ -111,7 +117,10 @@ impl Python<'_> {
         if !self.type_flags(table)?.has(flag::BYTES_SUBCLASS) {
             return Err(Fault::Implausible(address, "the line table of a code object"));
         }
-        let (bytes, _) = self.bytes(table, MAX_LINE_TABLE)?;
+        let (bytes, length) = self.bytes(table, MAX_LINE_TABLE)?;
+        if length > MAX_LINE_TABLE as u64 {
+            return Err(Fault::Implausible(table, "the length of a line table"));
+        }
         let first_line = i64::from(identity.first_line);
         let first_traceable = self.get_if(address, layout.firsttraceable)?.unwrap_or(0);
         Ok(Code {
@@ -161,33 +170,44 @@ impl Python<'_> {
 
 /// The code objects decoded so far, for as long as their target lives.
 #[derive(Debug, Default)]
-pub struct CodeCache(RefCell<HashMap<Addr, Rc<Code>>>);
+pub struct CodeCache(RefCell<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    codes: HashMap<Addr, Rc<Code>>,
+    weight: usize,
+}
 
 /// Beyond this many code objects the cache starts afresh: a large service has 50,000, of which a
 /// dump meets a few hundred.
 const MAX_CODES: usize = 20_000;
+/// And beyond so many bytes: 20,000 code objects take some 10 MB.
+const MAX_WEIGHT: usize = 128 << 20;
 
 impl CodeCache {
     /// The code object at `address`: decoded now, or before if it is still the same one.
     pub fn get(&self, python: &Python<'_>, address: Addr) -> Result<Rc<Code>> {
-        let known = self.0.borrow().get(&address).cloned();
+        let known = self.known(address);
         if let Some(code) = known
             && python.identity(address)? == code.identity
         {
             return Ok(code);
         }
         let code = Rc::new(python.code(address)?);
-        let mut codes = self.0.borrow_mut();
-        if codes.len() >= MAX_CODES {
-            codes.clear();
+        let mut known = self.0.borrow_mut();
+        if known.codes.len() >= MAX_CODES || known.weight >= MAX_WEIGHT {
+            *known = Known::default();
         }
-        codes.insert(address, Rc::clone(&code));
+        known.weight += code.weight();
+        if let Some(old) = known.codes.insert(address, Rc::clone(&code)) {
+            known.weight = known.weight.saturating_sub(old.weight());
+        }
         Ok(code)
     }
 
     /// The code object at `address` without asking whether it is still the same: within one look
     /// at a thread that does not run, it is.
     pub fn known(&self, address: Addr) -> Option<Rc<Code>> {
-        self.0.borrow().get(&address).cloned()
+        self.0.borrow().codes.get(&address).cloned()
     }
 }

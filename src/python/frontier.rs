@@ -12,7 +12,7 @@
 use crate::address::Addr;
 use crate::layout::{Field, Word};
 use crate::memory::{Copies, Memory, Part};
-use crate::python::{Code, CodeCache, End, Python, RawFrame, Walk};
+use crate::python::{Code, CodeCache, End, MAX_FRAMES, Python, RawFrame, Walk};
 use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
@@ -30,7 +30,7 @@ pub struct Frontier {
 const MAX_PLANS: usize = 4;
 /// With more chunks (16 kB each) a thread is stopped instead.
 const MAX_CHUNKS: usize = 500;
-/// No thread's frames take more: garbage.
+/// Nor one whose chunks take more in all: 64 MB hold half a million frames.
 const MAX_CHUNK_BYTES: u64 = 64 << 20;
 /// With more frames outside the chunks in one stack, too.
 const MAX_OUTSIDE: usize = 256;
@@ -57,9 +57,9 @@ enum Undecided {
 }
 
 impl Python<'_> {
-    /// Deduces the stack of the running thread at `thread`. `memory` is read directly, as nothing
-    /// that was read before counts; `extra` is copied at the same moment. `None` where that cannot
-    /// be done, or does not decide it.
+    /// Deduces the stack of the running thread at `thread`. `memory` is read by parts alone, which no
+    /// cache serves, as nothing that was read before counts; `extra` is copied at the same moment.
+    /// `None` where that cannot be done, or does not decide it.
     pub fn frontier(&self, memory: &dyn Memory, thread: Addr, extra: Vec<Part>, codes: &CodeCache) -> Option<Frontier> {
         let mut outside = BTreeSet::new();
         for _ in 0..MAX_PLANS {
@@ -88,6 +88,7 @@ impl Python<'_> {
         let top = direct.get(thread, layout.datastack_top?).ok()??;
         let data = u64::from(chunk_layout.data?.offset);
         let mut chunks: Vec<(Addr, u64)> = Vec::new();
+        let mut left = MAX_CHUNK_BYTES;
         let mut next = Some(newest);
         while let Some(chunk) = next {
             let mut header = [Part::new(chunk, data as usize)];
@@ -101,9 +102,7 @@ impl Python<'_> {
             } else {
                 header.get(chunk, chunk_layout.top?).ok()?.checked_mul(8)?.checked_add(data)?
             };
-            if live > MAX_CHUNK_BYTES || chunks.len() > MAX_CHUNKS {
-                return None;
-            }
+            left = left.checked_sub(live).filter(|_| chunks.len() < MAX_CHUNKS)?;
             chunks.push((chunk, live));
             next = header.get(chunk, chunk_layout.previous?).ok()?;
         }
@@ -111,7 +110,12 @@ impl Python<'_> {
         let (last, first) = layout.current_frame.0.split_last()?;
         let mut at = thread;
         for offset in first {
-            at = memory.pointer(at.offset(u64::from(*offset))).ok()??;
+            let mut pointer = [Part::new(at.offset(u64::from(*offset)), Addr::SIZE)];
+            memory.read_parts(&mut pointer).ok()?;
+            at = pointer
+                .first()
+                .filter(|part| part.bytes.len() == Addr::SIZE)
+                .and_then(|part| Addr::decode(&part.bytes))?;
         }
         Some(Plan { thread, current: at.offset(u64::from(*last)), chunks, outside })
     }
@@ -159,7 +163,7 @@ impl Copy<'_> {
         let after = self.thread_field(self.parts.len() - 1, chunk)?;
         let end =
             self.thread_field(0, top)?.max(self.thread_field(self.parts.len() - 1, top)?).ok_or(Undecided::Give)?;
-        if before != Some(newest.0) || after != before || end.get() > newest.0.get() + newest.1 {
+        if before != Some(newest.0) || after != before || end > newest.0.offset(newest.1) {
             return Err(Undecided::PlanAgain(self.plan.outside.clone()));
         }
         let current = [1, self.parts.len() - 2].map(|part| self.parts.get(part).and_then(|p| Addr::decode(&p.bytes)));
@@ -184,6 +188,9 @@ impl Copy<'_> {
             let limit = if newest { end } else { chunk.offset(*bytes) };
             let header = u64::from(self.python.layout.frame.localsplus.offset);
             while at.offset(header) <= limit {
+                if found.len() >= MAX_FRAMES {
+                    return Err(Undecided::Give);
+                }
                 match self.next_frame(at, &found, current)? {
                     Some(next) => {
                         let size = next.code.frame_bytes.filter(|size| *size >= header).ok_or(Undecided::Give)?;
@@ -265,7 +272,7 @@ impl Copy<'_> {
     }
 
     fn is_in_chunks(&self, at: Addr) -> bool {
-        self.plan.chunks.iter().any(|(chunk, bytes)| (chunk.get()..chunk.get() + bytes).contains(&at.get()))
+        self.plan.chunks.iter().any(|(chunk, bytes)| (*chunk..chunk.offset(*bytes)).contains(&at))
     }
 
     fn copied(&self, at: Addr) -> Option<RawFrame> {
@@ -287,7 +294,7 @@ impl Copy<'_> {
         let outside = |at: Option<Addr>| at.is_some_and(|at| !self.is_in_chunks(at));
         if outside(before) || outside(after) {
             return match before.filter(|_| before == after) {
-                Some(at) => self.from_outside(at, found, &place),
+                Some(at) => self.led_from_outside(at, found, &place),
                 None => Err(Undecided::Give),
             };
         }
@@ -314,7 +321,7 @@ impl Copy<'_> {
     }
 
     /// The innermost frame lies outside the chunks: a generator or coroutine runs.
-    fn from_outside(
+    fn led_from_outside(
         &self,
         at: Addr,
         mut found: Vec<Found>,

@@ -109,16 +109,18 @@ impl Python<'_> {
     pub fn slots(&self, address: Addr) -> Result<Vec<(String, Addr)>> {
         /// `Py_T_OBJECT_EX` (Include/descrobject.h): how slots are declared.
         const OBJECT_EX: i32 = 16;
-        const MAX_SLOTS: u64 = 1000;
+        /// Of all classes together: more are garbage.
+        const MAX_MEMBERS: usize = 4096;
         let layout = &self.layout.member;
-        let mut slots = Vec::new();
+        let (mut slots, mut left) = (Vec::new(), MAX_MEMBERS);
         for class in self.mro(self.type_of(address)?)?.into_iter().rev() {
             // 2.7: among the bases may be old-style classes, which are no types.
             if !self.type_flags(class)?.has(flag::TYPE_SUBCLASS) || !self.flags_of(class)?.has(flag::HEAPTYPE) {
                 continue;
             }
             let Some(members) = self.get(class, self.layout.type_object.members)? else { continue };
-            for index in 0..MAX_SLOTS {
+            for index in 0.. {
+                left = left.checked_sub(1).ok_or(Fault::Implausible(class, "the slots of a class"))?;
                 let member = members.offset(index * u64::from(layout.size.0));
                 let Some(name) = self.get(member, layout.name)? else { break };
                 if self.get(member, layout.kind)? != OBJECT_EX {

@@ -48,7 +48,7 @@ impl LineTable {
             if address > lasti {
                 break;
             }
-            line += step(pair[1]);
+            line = line.saturating_add(step(pair[1]));
         }
         Some(line)
     }
@@ -61,7 +61,7 @@ impl LineTable {
             let end = start + i64::from(pair[0]);
             let step = i64::from(pair[1].cast_signed());
             if step != -128 {
-                line += step;
+                line = line.saturating_add(step);
             }
             if start <= lasti && lasti < end {
                 return (step != -128).then_some(line);
@@ -83,11 +83,11 @@ impl LineTable {
                 15 => Some(Position::default()),
                 14 => bytes.long(&mut line),
                 13 => bytes.signed().map(|step| {
-                    line += step;
+                    line = line.saturating_add(step);
                     Position { line: Some(line), end_line: Some(line), ..Position::default() }
                 }),
                 10..=12 => {
-                    line += i64::from(kind) - 10;
+                    line = line.saturating_add(i64::from(kind) - 10);
                     bytes.next().zip(bytes.next()).map(|(from, to)| on_line(line, from.into(), to.into()))
                 }
                 _ => bytes.next().map(|second| {
@@ -143,8 +143,8 @@ impl Bytes<'_> {
     }
 
     fn long(&mut self, line: &mut i64) -> Option<Position> {
-        *line += self.signed()?;
-        let end_line = *line + self.unsigned()?;
+        *line = line.saturating_add(self.signed()?);
+        let end_line = line.saturating_add(self.unsigned()?);
         // Columns are stored one higher, so that 0 says there is none.
         let mut column = || Some(self.unsigned()?.checked_sub(1).filter(|column| *column >= 0));
         let (column, end_column) = (column()?, column()?);

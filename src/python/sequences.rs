@@ -6,6 +6,8 @@ use crate::python::{Fault, Python, Result};
 
 /// Greater sizes are garbage: no container has more items than fit an address space.
 const MAX_SIZE: i64 = 1 << 44;
+/// At most this many items of one container are read, whoever asks.
+const MAX_TAKE: usize = 1 << 22;
 /// At most this many slots of a set are looked at.
 const MAX_SLOTS: u64 = 1 << 22;
 
@@ -73,8 +75,8 @@ impl Python<'_> {
     }
 
     fn pointers(&self, first: Addr, count: u64, max: usize) -> Result<Vec<Option<Addr>>> {
-        let take = usize::try_from(count).unwrap_or(usize::MAX).min(max);
-        let mut bytes = vec![0; take.saturating_mul(8)];
+        let take = usize::try_from(count).unwrap_or(usize::MAX).min(max).min(MAX_TAKE);
+        let mut bytes = vec![0; take * 8];
         self.memory.read(first, &mut bytes)?;
         Ok(bytes.chunks_exact(8).map(Addr::decode).collect())
     }

@@ -41,6 +41,10 @@ fn bytes_to_text(bytes: Vec<u8>) -> String {
 /// A string object of the longest kind that fits an address space; a greater length is garbage.
 const MAX_LENGTH: i64 = 1 << 46;
 
+/// No more of one string is read at once, whoever asks: a length in a target is no reason to
+/// allocate.
+const MAX_TAKE: usize = 64 << 20;
+
 /// Names of functions, files and attributes are cut at this many code points.
 pub const MAX_NAME: usize = 16 * 1024;
 
@@ -52,7 +56,7 @@ impl Python<'_> {
             return Err(Fault::Implausible(address, "the length of a str"));
         }
         let length = length.cast_unsigned();
-        let take = usize::try_from(length).unwrap_or(usize::MAX).min(max);
+        let take = usize::try_from(length).unwrap_or(usize::MAX).min(max).min(MAX_TAKE / 4);
         let points = match self.layout.words.str_text {
             StrText::Compact => {
                 let (data, kind) = self.compact_data(address)?;
@@ -125,12 +129,12 @@ impl Python<'_> {
             return Err(Fault::Implausible(address, "the length of a bytes object"));
         }
         let length = length.cast_unsigned();
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(max)];
+        let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX).min(max).min(MAX_TAKE)];
         self.memory.read(data, &mut bytes)?;
         Ok((bytes, length))
     }
 
-    /// A name: the text of a `str`, or in Python 2 of a `bytes`; cut at [`MAX_NAME`].
+    /// A name: the text of a `str`, or in Python 2 of a `bytes`; cut at 16 k code points.
     pub fn name(&self, address: Addr) -> Result<String> {
         use crate::python::flag;
         if self.type_flags(address)?.has(flag::BYTES_SUBCLASS) {

@@ -3,6 +3,7 @@
 use crate::address::Addr;
 use crate::layout::Variables;
 use crate::python::{Code, Fault, Python, RawFrame, Result, flag};
+use std::collections::HashMap;
 
 /// What kind of variable it is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -137,26 +138,27 @@ impl Python<'_> {
         let (locals, cells, frees) = (names(layout.varnames)?, names(layout.cellvars)?, names(layout.freevars)?);
         let arguments = self.argument_count(code)?;
         let nlocals = u64::try_from(self.get(code.address, layout.nlocals)?).unwrap_or(0);
-        let mut slots = Vec::new();
+        let mut slots: Vec<Slot> = Vec::new();
+        // Names of arguments, and where in `slots` they are.
+        let mut known: HashMap<String, usize> = HashMap::new();
         for (index, name) in locals.iter().enumerate() {
+            let Some(name) = *name else { continue };
             let kind = if index < arguments { VariableKind::Argument } else { VariableKind::Local };
-            slots.extend(name.map(|name| Slot { name, kind, index: index as u64, in_cell: false }));
+            if kind == VariableKind::Argument
+                && !cells.is_empty()
+                && let Ok(text) = self.name(name)
+            {
+                known.entry(text).or_insert(slots.len());
+            }
+            slots.push(Slot { name, kind, index: index as u64, in_cell: false });
         }
-        let texts: Vec<Option<String>> =
-            locals.iter().take(arguments).map(|name| name.and_then(|name| self.name(name).ok())).collect();
         for (index, name) in cells.iter().enumerate() {
             let Some(name) = *name else { continue };
             let place = nlocals + index as u64;
-            let text = self.name(name).ok();
-            match texts.iter().position(|known| known.is_some() && *known == text) {
+            let argument = self.name(name).ok().and_then(|text| known.get(&text));
+            match argument.and_then(|at| slots.get_mut(*at)) {
                 // Shown among the arguments, at its place.
-                Some(argument) => {
-                    let argument = argument as u64;
-                    let bare = slots.iter_mut().find(|slot| slot.index == argument && !slot.in_cell);
-                    if let Some(slot) = bare {
-                        *slot = Slot { name, kind: VariableKind::Argument, index: place, in_cell: true };
-                    }
-                }
+                Some(bare) => *bare = Slot { name, kind: VariableKind::Argument, index: place, in_cell: true },
                 None => slots.push(Slot { name, kind: VariableKind::Cell, index: place, in_cell: true }),
             }
         }

@@ -43,7 +43,7 @@ impl GilPlace {
         };
         let gil = layout.interpreter.gil.and_then(|own| python.get(interpreter.address, own).ok().flatten());
         let range = match (gil, layout.gil.size) {
-            (Some(at), Some(size)) => Some((at.get(), at.get() + u64::from(size.0))),
+            (Some(at), Some(size)) => Some((at.get(), field(at, size.0).get())),
             _ => target.anchors.gil_range,
         };
         let lock = target.anchors.gil_lock.and_then(|at| python.memory.u64(at).ok());

@@ -13,6 +13,9 @@ use crate::target::Target;
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+/// More threads than this, of all interpreters together, are garbage.
+const MAX_THREADS: usize = 200_000;
+
 /// What stays the same while the threads of a target are read.
 pub struct Reader<'t> {
     target: &'t Target,
@@ -65,17 +68,21 @@ impl<'t> Reader<'t> {
         if let Some(fault) = list.fault {
             dump.problems.push(format!("the list of interpreters is cut short: {fault}"));
         }
-        let found: Vec<Listed> = list
-            .items
-            .into_iter()
-            .map(|state| {
-                let threads = self.python().threads(state);
-                if let Some(fault) = threads.fault {
-                    dump.problems.push(format!("the list of threads is cut short: {fault}"));
-                }
-                self.listed(state, threads.items)
-            })
-            .collect();
+        let mut found: Vec<Listed> = Vec::new();
+        let mut count = 0;
+        for state in list.items {
+            // Lists of a hostile target may share their threads: each alone is short then.
+            if count >= MAX_THREADS {
+                dump.problems.push(format!("the list of interpreters is cut short: they have {count} threads"));
+                break;
+            }
+            let threads = self.python().threads(state);
+            if let Some(fault) = threads.fault {
+                dump.problems.push(format!("the list of threads is cut short: {fault}"));
+            }
+            count += threads.items.len();
+            found.push(self.listed(state, threads.items));
+        }
         let all: Vec<ThreadState> = found.iter().flat_map(|listed| &listed.threads).copied().collect();
         let native_ids = NativeIds::read(self.target.process.pid, &self.python(), &all);
         self.pages.end(head, &self.target.footprints);
@@ -205,7 +212,7 @@ impl<'t> Reader<'t> {
         }
         self.pages.forget();
         let gil = place.parts(&self.python());
-        let frontier = self.python().frontier(&self.target.memory, thread.address, gil, self.codes)?;
+        let frontier = self.python().frontier(&self.pages, thread.address, gil, self.codes)?;
         let copies = Copies::new(&frontier.parts, &self.pages);
         let python = Python::new(&copies, &self.target.layout);
         let gil = place.read(&python);
@@ -235,6 +242,10 @@ impl<'t> Reader<'t> {
             Some(code) => code,
             None => self.codes.get(python, address)?,
         };
+        // A frame takes memory here, and finding its line a pass over the table: thousands of frames
+        // of one function with a vast table would take hours.
+        let passes = code.lines.bytes.len() as u64 / 64;
+        self.pages.charge(address, passes, size_of::<Frame>() as u64)?;
         let lasti = code.lasti(python, raw);
         if raw.owner.is_some() && !self.is_in_generator(raw) && lasti < code.first_traceable {
             return Ok(None);

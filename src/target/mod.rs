@@ -276,7 +276,7 @@ fn builds(pages: &Pages<'_>, module: &Module, image: &MappedImage<'_>, found: Op
 fn by_scan(pages: &Pages<'_>, module: &Module, layout: &Layout) -> Option<Found> {
     let behind = layout.runtime.interpreters_head.map(|field| u64::from(field.offset));
     find::scan(pages, module, |address, word| {
-        if word % 8 != 0 || word < 0x1000 || word > 0x7fff_ffff_ffff {
+        if word % 8 != 0 || !(0x1000..=0x7fff_ffff_ffff).contains(&word) {
             return None;
         }
         let proof = validate::interpreters(pages, layout, address).ok()?;
@@ -302,8 +302,8 @@ fn anchors(pages: &Pages<'_>, module: &Module, image: &MappedImage<'_>, layout: 
                 anchors.current_thread = offset.map(|offset| at.offset(offset));
             }
             if let (Some(gil), Some(size)) = (layout.runtime.gil, layout.gil.size) {
-                let start = at.get() + u64::from(gil.offset);
-                anchors.gil_range = Some((start, start + u64::from(size.0)));
+                let start = at.offset(u64::from(gil.offset));
+                anchors.gil_range = Some((start.get(), start.offset(u64::from(size.0)).get()));
             }
         }
         Root::InterpreterHead(_) => {
@@ -327,7 +327,7 @@ fn current_thread_offset(pages: &Pages<'_>, image: &MappedImage<'_>, runtime: Ad
     let mut behind_runtime = false;
     for reference in find::accessor(image, pages, "_PyThreadState_UncheckedGet") {
         match reference {
-            Reference::Static(address) if (runtime.get()..runtime.get() + size).contains(&address) => {
+            Reference::Static(address) if (runtime.get()..runtime.offset(size).get()).contains(&address) => {
                 // Either the field itself, or the runtime's address to which an offset is added.
                 if address != runtime.get() {
                     return Some(address - runtime.get());

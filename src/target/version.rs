@@ -38,6 +38,9 @@ const MAX_SEARCH: u64 = 32 << 20;
 /// The name of an environment variable that every CPython mentions in its help (Modules/main.c).
 const MARK: &[u8] = b"PYTHONHOME";
 
+/// More candidates than this are data that happens to look like versions: Pythons have a dozen.
+const MAX_VERSIONS: usize = 64;
+
 /// Every text in the read-only data of `module` that reads like `PY_VERSION`, without repetition:
 /// other libraries' versions look alike, so these are candidates. None of a module that cannot be
 /// a Python.
@@ -56,7 +59,7 @@ pub fn by_text(memory: &Pages<'_>, module: &Module) -> Vec<Version> {
         marked = marked || bytes.windows(MARK.len()).any(|text| text == MARK);
         for text in bytes.split(|byte| *byte == 0).filter(|text| (5..=12).contains(&text.len())) {
             let version = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
-            if let Some(version) = version.filter(|version| !found.contains(version)) {
+            if let Some(version) = version.filter(|version| found.len() < MAX_VERSIONS && !found.contains(version)) {
                 found.push(version);
             }
         }

@@ -1,13 +1,14 @@
 //! The tree of debugging information entries, read one entry at a time.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use gimli::{
-    Abbreviations, Attribute, AttributeValue, DebugAbbrev, DebugAddr, DebugAddrBase, DebugInfo, DebugLineStr, DebugStr,
-    DebugStrOffsets, DebugStrOffsetsBase, DwTag, Encoding, EndianSlice, EntriesRaw, Error, LittleEndian, Operation,
-    Result, UnitHeader, UnitOffset, constants as dw,
+    Abbreviation, Abbreviations, Attribute, AttributeValue, DebugAbbrev, DebugAbbrevOffset, DebugAddr, DebugAddrBase,
+    DebugInfo, DebugStrOffsets, DebugStrOffsetsBase, DwTag, Encoding, EndianSlice, EntriesRaw, Error, LittleEndian,
+    Operation, Result, UnitHeader, UnitOffset, constants as dw,
 };
 
 use crate::binary::elf::ElfFile;
@@ -16,6 +17,14 @@ pub(super) type Slice<'s> = EndianSlice<'s, LittleEndian>;
 
 /// No compiler gives one entry more attributes; damaged abbreviations claim millions.
 const MAX_ATTRIBUTES: usize = 128;
+
+/// A longer name is damage. Offsets into strings overlap: without this bound every byte of a file
+/// could name a megabyte.
+const MAX_NAME: usize = 4096;
+
+/// How many attributes are read of one file in all: an interpreter's debug info has ten million,
+/// and is gone through a few times. A damaged file refers from everywhere to everywhere.
+const MAX_WORK: u64 = 1 << 28;
 
 /// Which file an entry is in: the one asked for, or the one dwz moved shared entries to.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -59,6 +68,8 @@ pub(super) struct Entries<'a> {
     origin: Origin,
     sections: Sections<'a>,
     units: Vec<Unit>,
+    /// Attributes that may still be read.
+    work_left: Cell<u64>,
 }
 
 /// What this room wants to know of an entry.
@@ -112,7 +123,7 @@ impl<'a> Entries<'a> {
             str_offsets: section(".debug_str_offsets")?,
             addr: section(".debug_addr")?,
         };
-        let mut entries = Self { origin, sections, units: Vec::new() };
+        let mut entries = Self { origin, sections, units: Vec::new(), work_left: Cell::new(MAX_WORK) };
         entries.units = entries.find_units();
         Ok(entries)
     }
@@ -143,23 +154,31 @@ impl<'a> Entries<'a> {
     }
 
     fn find_units(&self) -> Vec<Unit> {
-        let abbrevs = DebugAbbrev::new(&self.sections.abbrev, LittleEndian);
-        // Units of a link-time-optimised or dwz'ed file share their abbreviations.
-        let mut known: HashMap<usize, Arc<Abbreviations>> = HashMap::new();
-        let mut headers = DebugInfo::new(&self.sections.info, LittleEndian).units();
-        let mut units = Vec::new();
-        while let Ok(Some(header)) = headers.next() {
-            let at = header.debug_abbrev_offset();
-            let abbreviations = match known.get(&at.0) {
-                Some(abbreviations) => Arc::clone(abbreviations),
-                None => match header.abbreviations(&abbrevs) {
-                    Ok(abbreviations) => Arc::clone(known.entry(at.0).or_insert(Arc::new(abbreviations))),
-                    Err(_) => continue,
-                },
-            };
-            units.extend(self.unit(&header, abbreviations));
-        }
-        units
+        let headers = || {
+            let mut headers = DebugInfo::new(&self.sections.info, LittleEndian).units();
+            std::iter::from_fn(move || headers.next().ok().flatten())
+        };
+        // Units of a link-time-optimised or dwz'ed file share their abbreviations. Tables lie one
+        // behind the other: each ends where the next begins, at the latest.
+        let starts: BTreeSet<usize> = headers().map(|header| header.debug_abbrev_offset().0).collect();
+        let ends = starts.iter().skip(1).copied().chain([self.sections.abbrev.len()]);
+        let table = |(start, end): (&usize, usize)| {
+            let abbrevs = DebugAbbrev::new(self.sections.abbrev.get(..end)?, LittleEndian);
+            Some((*start, Arc::new(abbrevs.abbreviations(DebugAbbrevOffset(*start)).ok()?)))
+        };
+        let known: BTreeMap<usize, Arc<Abbreviations>> = starts.iter().zip(ends).filter_map(table).collect();
+        headers()
+            .filter_map(|header| self.unit(&header, Arc::clone(known.get(&header.debug_abbrev_offset().0)?)))
+            .collect()
+    }
+
+    /// Notes that `abbreviation` is about to be read, and refuses where there is no end to it.
+    fn charge(&self, abbreviation: &Abbreviation) -> Result<()> {
+        let cost = 1 + abbreviation.attributes().len() as u64;
+        let left = self.work_left.get().checked_sub(cost);
+        self.work_left.set(left.unwrap_or(0));
+        let fits = left.is_some() && abbreviation.attributes().len() <= MAX_ATTRIBUTES;
+        if fits { Ok(()) } else { Err(Error::InvalidAbbreviationCode(abbreviation.code())) }
     }
 
     fn unit(&self, header: &UnitHeader<Slice<'_>>, abbreviations: Arc<Abbreviations>) -> Option<Unit> {
@@ -207,9 +226,7 @@ impl<'a> Entries<'a> {
         let Some(abbreviation) = raw.read_abbreviation()? else {
             return Ok(None);
         };
-        if abbreviation.attributes().len() > MAX_ATTRIBUTES {
-            return Err(Error::InvalidAbbreviationCode(abbreviation.code()));
-        }
+        self.charge(abbreviation)?;
         let place = Place { origin: self.origin, offset };
         let mut entry = Entry::new(place, abbreviation.tag(), abbreviation.has_children());
         for &specification in abbreviation.attributes() {
@@ -259,21 +276,17 @@ impl<'a> Entries<'a> {
 
     fn string<'s>(&'s self, unit: &Unit, value: AttributeValue<Slice<'s>>) -> Option<Slice<'s>> {
         let sections = &self.sections;
-        let strings: DebugStr<Slice<'s>> = DebugStr::new(&sections.str, LittleEndian);
         match value {
-            AttributeValue::String(text) => Some(text),
-            AttributeValue::DebugStrRef(at) => strings.get_str(at).ok(),
-            AttributeValue::DebugStrRefSup(at) => DebugStr::new(&sections.shared_str, LittleEndian).get_str(at).ok(),
-            AttributeValue::DebugLineStrRef(at) => {
-                let strings = DebugLineStr::from(EndianSlice::new(&sections.line_str, LittleEndian));
-                strings.get_str(at).ok()
-            }
+            AttributeValue::String(text) => Some(text).filter(|text| text.len() < MAX_NAME),
+            AttributeValue::DebugStrRef(at) => text_at(&sections.str, at.0),
+            AttributeValue::DebugStrRefSup(at) => text_at(&sections.shared_str, at.0),
+            AttributeValue::DebugLineStrRef(at) => text_at(&sections.line_str, at.0),
             AttributeValue::DebugStrOffsetsIndex(index) => {
                 let offsets: DebugStrOffsets<Slice<'s>> =
                     DebugStrOffsets::from(EndianSlice::new(&sections.str_offsets, LittleEndian));
                 let base = DebugStrOffsetsBase(unit.str_offsets_base);
                 let at = offsets.get_str_offset(unit.encoding.format, base, index).ok()?;
-                strings.get_str(at).ok()
+                text_at(&sections.str, at.0)
             }
             _ => None,
         }
@@ -334,6 +347,13 @@ impl Entry<'_> {
     }
 }
 
+/// The NUL-terminated text at `offset`, if it is no longer than [`MAX_NAME`].
+fn text_at(strings: &[u8], offset: usize) -> Option<Slice<'_>> {
+    let rest = strings.get(offset..)?;
+    let end = rest.iter().take(MAX_NAME).position(|byte| *byte == 0)?;
+    Some(EndianSlice::new(rest.get(..end)?, LittleEndian))
+}
+
 /// A constant as C means it: compilers write an enumerator of 200 in one byte, and a negative one
 /// as a signed number.
 fn constant(value: AttributeValue<Slice<'_>>) -> Option<i64> {
@@ -383,9 +403,7 @@ impl<'s> Children<'s, '_> {
         let depth = self.raw.next_depth();
         while self.raw.next_depth() >= depth && !self.raw.is_empty() {
             if let Some(abbreviation) = self.raw.read_abbreviation()? {
-                if abbreviation.attributes().len() > MAX_ATTRIBUTES {
-                    return Err(Error::InvalidAbbreviationCode(abbreviation.code()));
-                }
+                self.entries.charge(abbreviation)?;
                 self.raw.skip_attributes(abbreviation.attributes())?;
             }
         }

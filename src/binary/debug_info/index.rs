@@ -20,7 +20,16 @@ pub(super) struct Meaning {
 ///
 /// Units repeat what their headers define, and the same name may mean something else in another:
 /// every C file is free to call its own struct `block`.
-struct Names<T>(HashMap<Box<[u8]>, Vec<(T, u32)>>);
+struct Names<T> {
+    meanings: HashMap<Box<[u8]>, Vec<(T, u32)>>,
+    /// How many bytes of memory may still be taken.
+    left: usize,
+}
+
+/// Names of one kind take no more memory in all: CPython's take 2 MB.
+const MAX_BYTES: usize = 128 << 20;
+/// No name means more different things; a damaged file gives all its types one name.
+const MAX_MEANINGS: usize = 64;
 
 /// The names on file level.
 pub(super) struct Index {
@@ -33,31 +42,37 @@ pub(super) struct Index {
 
 impl<T> Names<T> {
     fn new() -> Self {
-        Self(HashMap::new())
+        Self { meanings: HashMap::new(), left: MAX_BYTES }
     }
 
     fn add(&mut self, name: Slice<'_>, meaning: T, same: impl Fn(&T, &T) -> bool) {
-        if !self.0.contains_key(name.slice()) {
-            self.0.insert(name.slice().into(), Vec::new());
+        if !self.meanings.contains_key(name.slice()) {
+            let Some(left) = self.left.checked_sub(name.slice().len() + size_of::<(&[u8], Vec<T>, T)>()) else {
+                return;
+            };
+            self.left = left;
+            self.meanings.insert(name.slice().into(), Vec::new());
         }
-        let Some(meanings) = self.0.get_mut(name.slice()) else {
+        let Some(meanings) = self.meanings.get_mut(name.slice()) else {
             return;
         };
+        let has_room = meanings.len() < MAX_MEANINGS;
         match meanings.iter_mut().find(|(known, _)| same(known, &meaning)) {
             Some((_, units)) => *units = units.saturating_add(1),
-            None => meanings.push((meaning, 1)),
+            None if has_room => meanings.push((meaning, 1)),
+            None => {}
         }
     }
 
     /// All meanings, the one that most units agree on first, then by appearance.
     fn ranked(&self, name: &[u8]) -> Vec<&T> {
-        let mut meanings: Vec<&(T, u32)> = self.0.get(name).into_iter().flatten().collect();
+        let mut meanings: Vec<&(T, u32)> = self.meanings.get(name).into_iter().flatten().collect();
         meanings.sort_by_key(|(_, units)| std::cmp::Reverse(*units));
         meanings.into_iter().map(|(meaning, _)| meaning).collect()
     }
 
     fn only(&self, name: &[u8]) -> Option<&T> {
-        match self.0.get(name)?.as_slice() {
+        match self.meanings.get(name)?.as_slice() {
             [(meaning, _)] => Some(meaning),
             _ => None,
         }

@@ -58,7 +58,12 @@ impl Mapping {
 /// is ending.
 pub fn maps(pid: Pid) -> io::Result<Vec<Mapping>> {
     let text = std::fs::read(super::folder(pid).join("maps"))?;
-    Ok(text.split(|byte| *byte == b'\n').filter_map(parse_line).collect())
+    Ok(parse_maps(&text))
+}
+
+/// The mappings that the `text` of a /proc/PID/maps lists. A line that is none is left out.
+pub fn parse_maps(text: &[u8]) -> Vec<Mapping> {
+    text.split(|byte| *byte == b'\n').filter_map(parse_line).collect()
 }
 
 fn parse_line(line: &[u8]) -> Option<Mapping> {

@@ -11,12 +11,12 @@ mod threads;
 
 pub use denied::{access, denied, hints as denied_hints};
 pub use files::{FileBytes, open_mapping, read_file};
-pub use maps::{Mapping, maps};
+pub use maps::{Mapping, maps, parse_maps};
 pub use memory::{ReadFailure, RemoteMemory};
-pub use process::{Process, ProcessState, children, process, processes};
+pub use process::{Process, ProcessState, Stat, children, process, processes};
 pub use stop::{StopError, StoppedThread, Tracer};
 pub use syscalls::{Syscall, SyscallTarget};
-pub use threads::{Activity, ThreadStatus, native_ids, thread_ids, thread_name};
+pub use threads::{Activity, ThreadStatus, native_ids, parse_syscall, thread_ids, thread_name};
 
 use crate::address::Pid;
 use std::path::PathBuf;

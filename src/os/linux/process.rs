@@ -50,19 +50,18 @@ impl Process {
 pub fn process(pid: Pid) -> io::Result<Process> {
     let folder = super::folder(pid);
     let stat = std::fs::read(folder.join("stat"))?;
-    let fields = after_name(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
-    let field = |index: usize| fields.split(' ').nth(index).and_then(|text| text.trim().parse::<u64>().ok());
-    let state = match fields.chars().next() {
-        Some('Z' | 'X' | 'x') => ProcessState::Zombie,
+    let stat = Stat::parse(&stat).ok_or_else(|| io::Error::from(io::ErrorKind::InvalidData))?;
+    let state = match stat.state {
+        'Z' | 'X' | 'x' => ProcessState::Zombie,
         _ => ProcessState::Alive,
     };
     let command = std::fs::read(folder.join("cmdline")).unwrap_or_default();
     Ok(Process {
         pid,
-        parent: Pid(field(1).and_then(|parent| u32::try_from(parent).ok()).unwrap_or(0)),
+        parent: stat.parent,
         state,
-        start_time: field(19).unwrap_or(0),
-        name: short_name(&stat),
+        start_time: stat.start_time,
+        name: stat.name,
         command: command
             .strip_suffix(b"\0")
             .map(|line| line.split(|b| *b == 0).map(|word| OsString::from_vec(word.to_vec())).collect())
@@ -78,22 +77,34 @@ fn without_deleted(path: PathBuf) -> PathBuf {
     PathBuf::from(OsString::from_vec(kept.to_vec()))
 }
 
-/// The text behind the name in /proc/PID/stat. The name stands in parentheses and may itself hold
-/// spaces and parentheses, so the last one counts.
-fn after_name(stat: &[u8]) -> Option<&str> {
-    let end = stat.iter().rposition(|byte| *byte == b')')?;
-    std::str::from_utf8(stat.get(end + 2..)?).ok()
+/// What /proc/PID/stat, or that of a thread, says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stat {
+    /// The kernel's short name.
+    pub name: String,
+    /// R, S, D, T, t, Z, X.
+    pub state: char,
+    /// The parent; 0 where that lives outside our namespace.
+    pub parent: Pid,
+    /// In clock ticks since boot.
+    pub start_time: u64,
 }
 
-fn short_name(stat: &[u8]) -> String {
-    let start = stat.iter().position(|byte| *byte == b'(').map_or(0, |at| at + 1);
-    let end = stat.iter().rposition(|byte| *byte == b')').unwrap_or(start);
-    String::from_utf8_lossy(stat.get(start..end).unwrap_or_default()).into_owned()
-}
-
-/// The state letter in a /proc stat file: R, S, D, T, t, Z, X.
-pub(super) fn state_letter(stat: &[u8]) -> Option<char> {
-    after_name(stat)?.chars().next()
+impl Stat {
+    /// Reads such a `text`; `None` where it is none.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        // The name stands in parentheses and may itself hold spaces and parentheses: the last counts.
+        let start = text.iter().position(|byte| *byte == b'(')?;
+        let end = text.iter().rposition(|byte| *byte == b')')?;
+        let fields = std::str::from_utf8(text.get(end.checked_add(2)?..)?).ok()?;
+        let field = |index: usize| fields.split(' ').nth(index).and_then(|text| text.trim().parse::<u64>().ok());
+        Some(Self {
+            name: String::from_utf8_lossy(text.get(start.checked_add(1)?..end)?).into_owned(),
+            state: fields.chars().next()?,
+            parent: Pid(field(1).and_then(|parent| u32::try_from(parent).ok()).unwrap_or(0)),
+            start_time: field(19).unwrap_or(0),
+        })
+    }
 }
 
 /// Every process we can see, in order of pid.

@@ -71,7 +71,8 @@ fn activity(folder: &std::path::Path) -> Activity {
     }
 }
 
-fn parse_syscall(text: &str) -> Option<Activity> {
+/// What the `text` of a /proc/PID/task/TID/syscall says; `None` where it is none.
+pub fn parse_syscall(text: &str) -> Option<Activity> {
     let mut words = text.split_ascii_whitespace();
     let first = words.next()?;
     if first == "running" {
@@ -86,7 +87,7 @@ fn parse_syscall(text: &str) -> Option<Activity> {
 
 fn by_state_letter(folder: &std::path::Path) -> Activity {
     let Ok(text) = super::small_file(&folder.join("stat")) else { return Activity::Gone };
-    match super::process::state_letter(text.as_bytes()) {
+    match super::Stat::parse(text.as_bytes()).map(|stat| stat.state) {
         Some('R') => Activity::Running,
         Some('T' | 't') => Activity::Stopped,
         Some('Z' | 'X' | 'x') | None => Activity::Gone,
