@@ -12,7 +12,9 @@ fn layout() -> Layout {
 }
 
 fn layout_of(version: Version) -> Layout {
-    let plain = known_tables(version).into_iter().find(|(_, table)| table.requires.is_empty());
+    let plain = known_tables(version)
+        .into_iter()
+        .find(|(_, table)| !table.requires.iter().any(|symbol| symbol == "_Py_NoneStruct"));
     let (name, table) = plain.unwrap();
     let source = Source::Table { name, own: false, covered: true };
     Layout::from_table(&table, version, Flavour::Gil, source).unwrap()
