@@ -19,7 +19,7 @@ mod process;
 
 pub use copies::Copies;
 pub use image::Image;
-pub use pages::{Budget, Footprints, Pages};
+pub use pages::{Budget, Direct, Footprints, Pages};
 pub use process::ProcessMemory;
 
 pub use crate::os::Part;

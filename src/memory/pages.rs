@@ -133,6 +133,12 @@ impl<'m> Pages<'m> {
         footprints.insert(what, used.take(MAX_FOOTPRINT).collect());
     }
 
+    /// The memory past the cache, for what has to be read now and at one moment; it takes from the
+    /// same budget.
+    pub fn direct(&self) -> Direct<'_, 'm> {
+        Direct(self)
+    }
+
     /// Takes `work` and `bytes` from the budget, for what is done about `addr`. Once it does not
     /// suffice, nothing is left.
     pub fn charge(&self, addr: Addr, work: u64, bytes: u64) -> Result<(), ReadError> {
@@ -199,10 +205,10 @@ impl Memory for Pages<'_> {
 
     /// From the cache, or from a few more pages; if they lie in many, past the cache.
     fn read_parts(&self, parts: &mut [Part]) -> Result<(), ReadError> {
+        let Some(missing) = self.missing(parts) else { return self.direct().read_parts(parts) };
         let Some(first) = parts.first().map(|part| part.addr) else { return Ok(()) };
         let cost = parts.iter().map(|part| 1 + part.bytes.len() as u64 / 1024).sum();
         self.charge(first, cost, 0)?;
-        let Some(missing) = self.missing(parts) else { return self.under.read_parts(parts) };
         let mut pages: Vec<Part> = whole_pages(missing.into_iter()).collect();
         self.under.read_parts(&mut pages)?;
         self.keep(pages);
@@ -214,6 +220,26 @@ impl Memory for Pages<'_> {
         }
         let failed = parts.iter().filter(|part| part.bytes.is_empty()).count() as u64;
         self.charge(first, failed.saturating_mul(Budget::FAILED_PART), 0)
+    }
+}
+
+/// What lies under [`Pages`], within their budget.
+pub struct Direct<'p, 'm>(&'p Pages<'m>);
+
+impl Memory for Direct<'_, '_> {
+    fn read(&self, addr: Addr, buffer: &mut [u8]) -> Result<(), ReadError> {
+        let len = buffer.len() as u64;
+        self.0.charge(addr, Budget::MISS + len / 1024, len)?;
+        self.0.under.read(addr, buffer)
+    }
+
+    fn read_parts(&self, parts: &mut [Part]) -> Result<(), ReadError> {
+        let Some(first) = parts.first().map(|part| part.addr) else { return Ok(()) };
+        let cost = parts.iter().map(|part| 1 + part.bytes.len() as u64 / 1024).sum();
+        self.0.charge(first, cost, 0)?;
+        self.0.under.read_parts(parts)?;
+        let failed = parts.iter().filter(|part| part.bytes.is_empty()).count() as u64;
+        self.0.charge(first, failed.saturating_mul(Budget::FAILED_PART), 0)
     }
 }
 
@@ -240,6 +266,22 @@ mod tests {
             self.1.set(self.1.get() + usize::from(!parts.is_empty()));
             self.0.read_parts(parts)
         }
+    }
+
+    #[test]
+    fn what_is_read_directly_is_of_now() {
+        let at = Addr::new(PAGE).unwrap();
+        let memory = Counted(Image::new().with(PAGE, &[1; PAGE as usize]), Cell::new(0));
+        let pages = Pages::new(&memory);
+        for _ in 0..3 {
+            assert!(pages.direct().read_parts(&mut [Part::new(at, 8), Part::new(at, 8)]).is_ok());
+            assert!(pages.u64(at).is_ok());
+        }
+        // The cache asked once, and the direct reads each time.
+        assert_eq!(memory.1.get(), 4);
+        let nowhere = vec![Part::new(Addr::new(1 << 40).unwrap(), 8); 100];
+        let pages = Pages::within(&memory, Budget { work: 99 * Budget::FAILED_PART, bytes: 0 });
+        assert!(pages.direct().read_parts(&mut nowhere.clone()).is_err());
     }
 
     #[test]

@@ -57,9 +57,9 @@ enum Undecided {
 }
 
 impl Python<'_> {
-    /// Deduces the stack of the running thread at `thread`. `memory` is read by parts alone, which no
-    /// cache serves, as nothing that was read before counts; `extra` is copied at the same moment.
-    /// `None` where that cannot be done, or does not decide it.
+    /// Deduces the stack of the running thread at `thread`. `memory` must have no cache, as nothing
+    /// that was read before counts; `extra` is copied at the same moment. `None` where that cannot be
+    /// done, or does not decide it.
     pub fn frontier(&self, memory: &dyn Memory, thread: Addr, extra: Vec<Part>, codes: &CodeCache) -> Option<Frontier> {
         let mut outside = BTreeSet::new();
         for _ in 0..MAX_PLANS {

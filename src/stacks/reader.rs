@@ -212,7 +212,7 @@ impl<'t> Reader<'t> {
         }
         self.pages.forget();
         let gil = place.parts(&self.python());
-        let frontier = self.python().frontier(&self.pages, thread.address, gil, self.codes)?;
+        let frontier = self.python().frontier(&self.pages.direct(), thread.address, gil, self.codes)?;
         let copies = Copies::new(&frontier.parts, &self.pages);
         let python = Python::new(&copies, &self.target.layout);
         let gil = place.read(&python);
