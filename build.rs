@@ -1,5 +1,5 @@
-//! Lists the tables of `python_offsets/` for `layout/select.rs`, so that adding a version means
-//! adding a file.
+//! Puts the tables of `python_offsets/` into the program for `layout/select.rs`, so that adding a version
+//! means adding a file; without their comments, which nobody reads there.
 
 use std::fmt::Write as _;
 use std::{env, fs, io, path::Path};
@@ -17,7 +17,10 @@ fn main() -> io::Result<()> {
     );
     for file in files {
         let name = file.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        writeln!(code, "    ({name:?}, include_str!({file:?})),").map_err(io::Error::other)?;
+        let text = fs::read_to_string(&file)?;
+        let uncommented = text.lines().map(|line| line.split("  # ").next().unwrap_or_default());
+        let text: String = uncommented.filter(|line| !line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
+        writeln!(code, "    ({name:?}, {text:?}),").map_err(io::Error::other)?;
     }
     code.push_str("];\n");
     fs::write(Path::new(&env::var("OUT_DIR").map_err(io::Error::other)?).join("tables.rs"), code)

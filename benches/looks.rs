@@ -6,18 +6,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[allow(dead_code)] // Every file of tests uses a part of it.
 #[path = "../tests/support/mod.rs"]
-#[allow(dead_code)] // The tests use the rest.
 mod support;
 
 use pitviper::address::{Addr, Pid};
 use pitviper::memory::{Memory, Pages};
 use pitviper::objects::{self, Limits};
 use pitviper::os::Tracer;
-use pitviper::python::{CodeCache, Python};
+use pitviper::profile::{Header, Writer};
+use pitviper::python::{CodeCache, Python, StackCopy};
+use pitviper::sampling::{self, Session};
 use pitviper::stacks::{self, Dump, Options, Thread};
 use pitviper::target::Target;
 use std::hint::black_box;
+use std::io;
 use std::time::{Duration, Instant};
 use support::interpreters::{self, Interpreter};
 use support::programs::{Program, Started};
@@ -58,10 +61,11 @@ impl Bench {
         Self { target, _program: program, limit }
     }
 
-    fn print(&self, what: &str, time: Duration, calls: f64) {
+    fn print(&self, what: &str, time: Duration, calls: Option<f64>) {
         let micros = time.as_secs_f64() * 1e6;
         let ratio = time.as_secs_f64() / self.limit.as_secs_f64();
-        println!("  {what:<52} {micros:>9.2} µs {ratio:>8.2} × limit {calls:>7.2} reads");
+        let calls = calls.map_or_else(String::new, |calls| format!(" {calls:>7.2} reads"));
+        println!("  {what:<52} {micros:>9.2} µs {ratio:>8.2} × limit{calls}");
     }
 
     /// Measures `work`, which is done on `parts` things at once.
@@ -72,7 +76,7 @@ impl Bench {
             work();
         });
         let calls = (self.target.memory.calls() - before) as f64 / times as f64;
-        self.print(what, time / parts as u32, calls / parts as f64);
+        self.print(what, time / parts as u32, Some(calls / parts as f64));
     }
 }
 
@@ -113,7 +117,7 @@ fn blocked(python: &Interpreter) {
     let (codes, tracer, options) = (CodeCache::default(), Tracer::default(), Options::default());
     let dump = stacks::dump_with(target, &options, &codes, &tracer);
     let size = 16 << 10;
-    bench.print("one read of 64 bytes: the limit", bench.limit, 1.0);
+    bench.print("one read of 64 bytes: the limit", bench.limit, Some(1.0));
     let text = target.module.mappings.iter().find(|m| m.execute && m.end - m.start >= size as u64).unwrap();
     let text = Addr::new(text.start).unwrap();
     bench.measure("one read of 16 kB", 1, || target.memory.read(text, &mut vec![0; size]).unwrap());
@@ -127,7 +131,7 @@ fn blocked(python: &Interpreter) {
         black_box(stacks::dump(&first, &options));
         calls = first.memory.calls();
     });
-    bench.print("attach and the first such dump, per thread", time / count as u32, calls as f64 / count as f64);
+    bench.print("attach and the first such dump, per thread", time / count as u32, Some(calls as f64 / count as f64));
     let code = threads(&dump).flat_map(|t| &t.frames).map(|f| &f.code).max_by_key(|c| c.lines.bytes.len()).unwrap();
     let what = format!("line of an instruction, {} bytes of table", code.lines.bytes.len());
     // Behind the last instruction: the whole table is decoded.
@@ -162,17 +166,38 @@ fn running(python: &Interpreter) {
     let (codes, tracer) = (CodeCache::default(), Tracer::default());
     let dump = stacks::dump_with(target, &Options::default(), &codes, &tracer);
     let busy = threads(&dump).find(|thread| thread.name.as_deref() == Some("busy-0")).unwrap().address;
-    let pages = Pages::new(&target.memory);
-    let reader = Python::new(&pages, &target.layout);
+    let reader = Python::new(&target.memory, &target.layout);
+    let mut copy = StackCopy::new(busy, Vec::new());
     let (mut decided, mut all) = (0_u64, 0_u64);
-    bench.measure("stack of a running thread, deduced", 1, || {
-        pages.forget();
+    bench.measure("stack of a running thread, copied", 1, || {
+        black_box(copy.take(&reader).is_ok());
+    });
+    bench.measure("the same, deduced", 1, || {
         all += 1;
-        decided += u64::from(reader.frontier(&target.memory, busy, Vec::new(), &codes).is_some());
+        decided += u64::from(copy.take(&reader).is_ok() && copy.deduce(&reader, &codes));
+    });
+    let mut parts = copy.parts().to_vec();
+    bench.measure("its ranges, read by the bare system call", 1, || {
+        black_box(target.memory.read_parts(&mut parts).is_ok());
     });
     println!("  {:<52} {:>9.2} %", "of these decided", 100.0 * decided as f64 / all as f64);
+    recording(&bench);
     let stop = Options { pausing: stacks::Pausing::Always, ..Options::default() };
     bench.measure("dump of it and one blocked, stopped, per thread", 2, || {
         black_box(stacks::dump_with(target, &stop, &codes, &tracer));
     });
+}
+
+/// A recording at the highest rate: one thread that runs, and one that is blocked.
+fn recording(bench: &Bench) {
+    let writer = Writer::new(io::sink(), &Header::default()).unwrap();
+    let mut session = Session::new(bench.target.process.pid, sampling::Options::default(), writer);
+    session.attach().unwrap();
+    let time = median(|| {
+        black_box(session.tick(0).unwrap());
+    });
+    let looks = session.writer.accounting;
+    bench.print("a tick of a recording: it and one blocked", time, None);
+    let share = 100.0 * looks.deduced as f64 / (looks.deduced + looks.stopped).max(1) as f64;
+    println!("  {:<52} {share:>9.2} %", "of its looks at the first deduced");
 }

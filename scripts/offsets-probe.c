@@ -18,6 +18,9 @@
 #if __has_include("structmember.h")
 #include "structmember.h"
 #endif
+#if __has_include("datetime.h")
+#include "datetime.h"
+#endif
 #if __has_include("structseq.h")
 #include "structseq.h"
 #endif
@@ -31,6 +34,9 @@
 #endif
 #if __has_include("internal/context.h")
 #include "internal/context.h"
+#endif
+#if __has_include("internal/hamt.h")
+#include "internal/hamt.h"
 #endif
 
 /* Since 3.8 they are called pycore_*.  They include most of what they need; pycore_object.h has to
@@ -88,6 +94,9 @@
 #endif
 #if __has_include("internal/pycore_tuple.h")
 #include "internal/pycore_tuple.h"
+#endif
+#if __has_include("internal/pycore_range.h")
+#include "internal/pycore_range.h"
 #endif
 #if __has_include("internal/pycore_moduleobject.h")
 #include "internal/pycore_moduleobject.h"

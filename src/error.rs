@@ -1,6 +1,7 @@
 //! The one error of the library: a lower-case sentence that names the thing, its causes, and hints
 //! that say what to do next.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// What kind of failure it was, as the exit code tells it. See [`Error::kind`].
@@ -21,15 +22,33 @@ pub enum Kind {
 }
 
 /// Why something could not be done: a sentence, its causes, and hints for the user.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Error(Box<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     kind: Kind,
     message: String,
     causes: Vec<String>,
     hints: Vec<String>,
+}
+
+/// A command line is shown to people in at most this many characters: what is worth reading of one
+/// stands at its beginning, and `python -c` may hold a whole program.
+pub const MAX_COMMAND: usize = 300;
+
+/// As [`MAX_COMMAND`], within a sentence that says something else.
+pub const MAX_COMMAND_IN_SENTENCE: usize = 60;
+
+/// `text` as far as people want to read it: cut after `max` characters, with how many are left out.
+pub fn brief(text: &str, max: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(max) {
+        None => Cow::Borrowed(text),
+        Some((end, _)) => {
+            let (kept, rest) = text.split_at(end);
+            Cow::Owned(format!("{kept}… ({} more characters)", rest.chars().count()))
+        }
+    }
 }
 
 /// What fallible functions of this crate return.

@@ -8,6 +8,8 @@ pub mod memory;
 pub mod objects;
 pub mod os;
 pub mod output;
+pub mod profile;
 pub mod python;
+pub mod sampling;
 pub mod stacks;
 pub mod target;

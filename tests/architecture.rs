@@ -18,6 +18,8 @@ const ROOMS: &[&[&str]] = &[
     &["target", "python"],
     &["objects"],
     &["stacks"],
+    &["profile"],
+    &["sampling"],
     &["output"],
     &["cli"],
 ];
@@ -26,15 +28,18 @@ const ROOMS: &[&[&str]] = &[
 /// one place. `serde_json` builds documents in `output` and writes them in `cli`.
 const CRATES: &[(&str, &[&str])] = &[
     ("clap", &["cli"]),
-    ("flate2", &["binary"]),
+    ("flate2", &["binary", "profile", "output"]),
     ("gimli", &["binary"]),
     ("goblin", &["binary"]),
+    ("inferno", &["output"]),
     ("libc", &["os"]),
     ("memmap2", &["os"]),
     ("nix", &["os"]),
     ("num_bigint", &["python"]),
+    ("regex_lite", &["profile"]),
     ("serde_json", &["output", "cli"]),
     ("syscalls", &["os"]),
+    ("terminal_size", &["cli"]),
     ("toml", &["layout"]),
     ("unicode_properties", &["output", "objects"]),
 ];

@@ -454,6 +454,70 @@ fn doctor_of_every_interpreter() {
     }
 }
 
+/// A whole program on the command line is cut for people, and only for them.
+#[test]
+fn long_command_lines() {
+    let python = these(&["3.12-pyenv"]).pop().expect("3.12");
+    let script = format!("{}\n#{}END", scenario::STANDING, "é\x1b".repeat(20_000));
+    let target = Target::standing(python.command().args(["-c", &script]));
+    let pid = target.pid.to_string();
+    for command in [&["dump", &pid][..], &["doctor", &pid], &["ps"]] {
+        let text = run(command).ended(0).out;
+        let longest = text.lines().map(|line| line.chars().count()).max();
+        assert!(longest < Some(2000) && text.contains(" more characters)"), "{longest:?}");
+        assert!(!text.contains("END") && !text.contains('\x1b'));
+        let document = run(command.iter().copied().chain(["--json"])).ended(0);
+        assert!(document.out.contains("END") && !document.out.contains("more characters"));
+    }
+    let mut other = Command::new("sh");
+    let other = Target::start(other.args(["-c", "read line; exit", &"x".repeat(100_000)]));
+    let answer = run(["dump", &other.pid.to_string()]).ended(1);
+    assert!(answer.err.len() < 2000 && answer.error().ends_with("is not a Python process"), "{answer:?}");
+}
+
+/// `-v` tells on stderr how things were found, wherever it stands; stdout stays as it is.
+#[test]
+fn verbose() {
+    let python = these(&["3.12-pyenv"]).pop().expect("3.12");
+    let target = Target::of(&python);
+    let pid = target.pid.to_string();
+    let found = [&*python.version, "library: ", "_PyRuntime at 0x", "layout: table 3.12.0", "reads of its memory in "];
+    let read = ["threads: 2 blocked, 0 deduced, 0 stopped, 0 undecided"];
+    let rows: [(&[&str], &[&str]); 4] = [
+        (&["dump", &pid, "-v"], &[&found[..], &read].concat()),
+        (&["-v", "dump", "--children", &pid], &[&found[..], &read].concat()),
+        (&["doctor", "--verbose", &pid], &[&found[..], &read].concat()),
+        (
+            &["offsets", "-v", python.binary.to_str().expect("UTF-8")],
+            &[&python.version, "numbers from the debug info of"],
+        ),
+    ];
+    for (args, expected) in rows {
+        let plain = run(args.iter().filter(|arg| !["-v", "--verbose"].contains(arg))).ended(0);
+        let verbose = run(args).ended(0);
+        assert_eq!((plain.out.as_str(), plain.err.as_str()), (verbose.out.as_str(), ""), "{args:?}");
+        assert!(verbose.err.lines().all(|line| line.starts_with("note: ")), "{verbose:?}");
+        expected.iter().for_each(|text| assert!(verbose.err.contains(text), "{text:?}: {verbose:?}"));
+    }
+    let listed = run(["ps", "-v"]).ended(0);
+    found.iter().for_each(|text| assert!(listed.err.contains(text), "{text:?}: {listed:?}"));
+    let failed = run(["dump", "-v", "5000000"]).ended(1);
+    assert!(failed.err.contains("error: ") && failed.err.contains("hint: "), "{failed:?}");
+}
+
+/// `-q` leaves errors, and nothing else.
+#[test]
+fn quiet() {
+    for args in
+        [&["dump", "-q", "5000000"][..], &["--quiet", "dump", "--children", "5000000"], &["offsets", "-q", "/bin/true"]]
+    {
+        let answer = run(args).ended(1);
+        assert_eq!(answer.err.lines().count(), 1, "{answer:?}");
+        assert!(answer.error().contains(args[args.len() - 1]), "{answer:?}");
+    }
+    usage_error(&["dump", "-q", "-v", "1"]);
+}
+
 /// A document of an error is none: stdout stays empty.
 #[test]
 fn errors_leave_stdout_alone() {

@@ -8,6 +8,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
 
+#[allow(dead_code)] // Every file of tests uses a part of it.
 mod support;
 
 use pitviper::address::Pid;
@@ -37,13 +38,14 @@ macro_rules! still {
 still! {
     budgets callbacks class_body comprehensions console coroutines decorators deep_recursion exec_self exiting
     fork_child fork_from_thread gc_callback generators huge_function import_time locals_all module_comprehensions
-    module_level multiline_calls non_ascii odd_filenames odd_lines shutdown_join subinterpreters threads_200
+    module_level multiline_calls non_ascii odd_filenames odd_lines raw_fork shutdown_join subinterpreters threads_200
     very_deep_recursion
 }
 
 /// Programs with a check of their own, below.
 const OWN: &[&str] = &[
     "blocked_calls",
+    "busy_callbacks",
     "busy_generators",
     "busy_tree",
     "gc_running",
@@ -51,6 +53,22 @@ const OWN: &[&str] = &[
     "gil_held",
     "many_threads",
     "prompt",
+];
+
+/// Programs of `tests/record.rs`.
+const RECORDED: &[&str] = &[
+    "brief_children",
+    "epoll_loop",
+    "exec_loop",
+    "exec_midway",
+    "family",
+    "gc_churn",
+    "greenlets",
+    "known_lines",
+    "made_code",
+    "ratios",
+    "short_threads",
+    "stdlib_work",
 ];
 
 /// No program is forgotten.
@@ -61,7 +79,7 @@ fn every_program_is_tested() {
         .filter_map(|file| file.unwrap().file_name().to_str()?.strip_suffix(".py").map(str::to_owned))
         .filter(|name| !matches!(name.as_str(), "truth" | "calltree"))
         .collect();
-    let mut tested: Vec<&str> = STILL.iter().chain(OWN).copied().collect();
+    let mut tested: Vec<&str> = STILL.iter().chain(OWN).chain(RECORDED).copied().collect();
     names.sort();
     tested.sort_unstable();
     assert_eq!(names, tested);
@@ -167,6 +185,11 @@ fn attach(program: &Program) -> Target {
 /// How often a program that does not stand still is looked at.
 const LOOKS: usize = 200;
 
+/// How often stacks that can be checked are: `PITVIPER_LOOKS=100000` for figures worth quoting.
+fn looks_at_stacks() -> usize {
+    std::env::var("PITVIPER_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(LOOKS)
+}
+
 /// Every stack of a tree of calls that runs for ever must be one that can exist.
 fn possible(python: &Interpreter, program: &Program) -> Problems {
     let target = match Target::attach(Pid(program.pid()), None) {
@@ -180,7 +203,7 @@ fn possible(python: &Interpreter, program: &Program) -> Problems {
     for pausing in [Pausing::IfNeeded, Pausing::Always, Pausing::Never] {
         let mut tally = Tally::default();
         let mut impossible = Problems::new();
-        for _ in 0..LOOKS {
+        for _ in 0..looks_at_stacks() {
             let dump = stacks::dump(&target, &Options { pausing, locals: None });
             let threads = dump.interpreters.iter().flat_map(|interpreter| &interpreter.threads);
             for thread in threads.filter(|thread| busy.contains(&thread.id)) {
@@ -190,7 +213,7 @@ fn possible(python: &Interpreter, program: &Program) -> Problems {
             }
         }
         println!("{} {pausing:?}: {tally}", python.name);
-        if tally.is_beyond_what_is_known(pausing) {
+        if tally.is_untrue(pausing) {
             problems.push(format!("{pausing:?}: {tally}"));
             problems.extend(impossible);
         }
@@ -205,13 +228,14 @@ fn possible(python: &Interpreter, program: &Program) -> Problems {
 struct Tally([(usize, usize); 4]);
 
 impl Tally {
-    /// FIXME: no stack should be impossible. Up to 3 % of the deduced ones were seen on 3.14 and 3.15,
-    /// where a caller was copied before it moved on and its callee after, and up to 1 % of the stopped
-    /// ones on 3.11 and 3.12, where a thread stood in the middle of a yield. More is a fault.
-    fn is_beyond_what_is_known(&self, pausing: Pausing) -> bool {
-        let [(_, blocked), (deduced, wrong), (stopped, torn), (undecided, mixed)] = self.0;
-        let promised = pausing != Pausing::Never && undecided > 0 && mixed * 20 > undecided;
-        blocked > 0 || wrong * 20 > deduced + 20 || torn * 50 > stopped + 50 || promised
+    /// What was read of a thread that could not move is true. Of deduced stacks one in 1,000 may mix
+    /// two moments, where a caller was copied before it moved on and its callee after: 17 of 83,000
+    /// were seen (PITVIPER_LOOKS=3000), so that a few hundred looks may by chance meet some: they come
+    /// in bursts, when the copying thread is interrupted.
+    fn is_untrue(&self, pausing: Pausing) -> bool {
+        let [(_, blocked), (deduced, wrong), (_, stopped), (undecided, mixed)] = self.0;
+        let rare = |wrong: usize, all: usize| wrong <= 8 + all / 1000;
+        blocked + stopped > 0 || !rare(wrong, deduced) || pausing != Pausing::Never && !rare(mixed, undecided)
     }
 
     fn count(&mut self, read: Read, impossible: bool) {
@@ -247,6 +271,42 @@ fn looks(program: &Program, mut each: impl FnMut(&Dump) -> Problems) -> Problems
         Err(error) => return vec![format!("cannot attach: {error}")],
     };
     (0..LOOKS).flat_map(|_| each(&stacks::dump(&target, &Options::default()))).collect()
+}
+
+/// Calls from C lie outside of the frame memory from 3.12 on. Without a stop a stack with many of them is
+/// deduced all the same, at the first look.
+#[test]
+fn busy_callbacks() {
+    const DEPTH: usize = 5;
+    everywhere("busy_callbacks", &[&DEPTH.to_string()], |python, program| {
+        let target = match Target::attach(Pid(program.pid()), None) {
+            Ok(target) => target,
+            Err(error) => return vec![format!("cannot attach: {error}")],
+        };
+        let is: Vec<&str> = (0..DEPTH).flat_map(|_| ["down", "<lambda>"]).chain(["down"]).collect();
+        let options = Options { pausing: Pausing::Never, ..Options::default() };
+        let (mut problems, mut deduced) = (Problems::new(), 0);
+        for _ in 0..LOOKS {
+            let dump = stacks::dump(&target, &options);
+            let Some(thread) = find(&dump, &program.extra()["busy"]) else {
+                problems.push("the thread is missing".to_owned());
+                continue;
+            };
+            if thread.read == Read::Deduced {
+                deduced += 1;
+                let says: Vec<&str> = thread.frames.iter().map(|frame| frame.code.name.as_str()).collect();
+                if !says.starts_with(&is) {
+                    problems.push(format!("deduced: {says:?}"));
+                }
+            }
+        }
+        println!("{}: {deduced} of {LOOKS} deduced", python.name);
+        // Before 3.11 frames do not lie in one piece.
+        if python.since(3, 11) && deduced < LOOKS / 2 {
+            problems.push(format!("only {deduced} of {LOOKS} looks deduced"));
+        }
+        problems
+    });
 }
 
 /// The thread that `told` describes.

@@ -34,6 +34,7 @@ const NAMES: &[(&str, &str)] = &[
     ("interpreter.builtins", "interp.builtins"),
     ("interpreter.gil", "interp.ceval_gil"),
     ("interpreter.gc_collecting", "interp.gc_collecting"),
+    ("interpreter.code_object_generation", "interp.code_object_generation"),
     ("gil.last_holder", "gil.last_holder"),
     ("gil.locked", "gil.locked"),
     ("gil.enabled", "gil.enabled"),
@@ -230,8 +231,9 @@ const TRACE: i64 = 16;
 /// Whether `section.field` is the offset of a member of an object, or its size: an object's header
 /// comes before it.
 fn is_behind_a_header(table: &Table, section: &str, field: &str) -> bool {
-    const OBJECTS: &[&str] = &["code", "object", "cell", "function", "module", "old_class", "old_instance"];
-    const PARTS: &[&str] = &["digit_size", "unit_size", "entry_key", "entry_hash", "entry_size"];
+    const OBJECTS: &[&str] =
+        &["code", "object", "cell", "function", "generator", "module", "old_class", "old_instance"];
+    const PARTS: &[&str] = &["digit_size", "unit_size", "entry_key", "entry_hash", "entry_size", "executing"];
     // Up to 3.10 a frame is an object.
     let is_object = OBJECTS.contains(&section)
         || section.ends_with("_object")
@@ -571,7 +573,11 @@ fn with_own_offsets(text: &str) -> Build {
 }
 
 fn chosen(build: &Build) -> Result<(String, usize), String> {
-    let layout = select(build, &known_tables(build.version)).map_err(|error| error.to_string())?;
+    let layout = select(build, &known_tables(build.version)).map_err(|error| error.to_string());
+    // Whether all tables are read or only the chosen one.
+    let again = pitviper::layout::select_known(build).map_err(|error| error.to_string());
+    assert_eq!(format!("{layout:?}"), format!("{again:?}"));
+    let layout = layout?;
     match layout.source {
         Source::Table { name, .. } | Source::NewerThanKnown { name } => Ok((name, layout.warnings.len())),
         other => panic!("{other:?}"),
@@ -616,6 +622,37 @@ fn select_takes_the_table_that_is_proven_and_no_other() {
         let found_name = found.as_ref().ok().map(|(name, warnings)| (name.as_str(), *warnings));
         assert_eq!(found_name, *expected, "{text} {flavour} {sizes:?}: {found:?}");
     }
+}
+
+/// Whoever is refused learns why, of the builds most like his.
+#[test]
+fn refusals_tell_what_is_missing() {
+    use Flavour::{FreeThreaded, Gil};
+    let unusual = Build { symbol_sizes: [("_Py_NoneStruct".to_owned(), 32)].into(), ..with_own_offsets("3.14.2") };
+    let other_machine = Build { machine: Machine::Aarch64, ..build("3.14.0a7", Gil, &[]) };
+    let rows = [
+        (build("3.11.7", FreeThreaded, &TYPES_311), "are for gil and debug on aarch64, gil and debug on x86_64"),
+        (with_own_offsets("3.14.0a7"), "; pre-releases order their own debug offsets otherwise"),
+        (other_machine, "tables of this series hold for 3.14.0 to 3.14."),
+        (unusual, "an unusual build, whose objects have another header: None takes 32 bytes"),
+        (build("2.7.18", Gil, &[]), "it exports none of PyUnicodeUCS2_FromUnicode, PyUnicodeUCS4_FromUnicode"),
+        (build("3.16.0", Gil, &[]), "tables exist for 2.7 to 3.15"),
+    ];
+    for (build, expected) in rows {
+        let error = chosen(&build).unwrap_err();
+        assert!(error.starts_with(&format!("no offset table for CPython {} (", build.version)), "{error}");
+        assert!(error.contains(expected), "{expected:?}: {error}");
+    }
+    let far = {
+        let mut build = with_own_offsets("3.14.2");
+        let own = build.debug_offsets.as_mut().unwrap();
+        let table = tables().into_iter().find(|(name, _)| *name == "3.14.0-x86_64").unwrap().1;
+        let slot = table.debug_offsets["interpreter_frame.previous"] as usize;
+        own[slot..slot + 8].copy_from_slice(&1_000_000_u64.to_le_bytes());
+        build
+    };
+    let error = chosen(&far).unwrap_err();
+    assert!(error.contains("own debug offsets cannot be true of CPython 3.14.2: the fields of frame span"), "{error}");
 }
 
 #[test]

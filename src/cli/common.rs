@@ -29,7 +29,7 @@ pub struct Reading {
     /// Read with this offset table (made by `pitviper offsets`)
     #[arg(long, value_name = "FILE")]
     offsets: Option<PathBuf>,
-    /// Stop every running thread for the microseconds of the copy
+    /// Stop every running thread while it is copied: microseconds; with --locals, milliseconds
     #[arg(long, conflicts_with = "no_pause")]
     pause: bool,
     /// Never stop a thread; a stack that cannot be decided is marked so

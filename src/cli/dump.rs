@@ -2,7 +2,8 @@
 
 use crate::address::Pid;
 use crate::cli::common::{Reading, Shown, parse_target};
-use crate::cli::{Outcome, terminal};
+use crate::cli::terminal::Talk;
+use crate::cli::{Outcome, found, terminal};
 use crate::error::{Kind, Result};
 use crate::objects::Limits;
 use crate::os;
@@ -40,21 +41,20 @@ const WIDTH: usize = 1000;
 const ITEMS: usize = 50;
 
 /// Dumps the target.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.reading.table()?;
     let locals = args.locals.map(|depth| Limits { depth, items: ITEMS, width: WIDTH });
     let options = Options { pausing: args.reading.pausing(), locals };
     if !args.children {
-        return one(args, args.pid, table.as_ref(), &options, true);
+        return one(args, talk, table.as_ref(), &options);
     }
     let tree = os::children(args.pid).unwrap_or_default();
-    let mut outcome = Outcome::Complete;
-    let mut found = false;
-    let mut documents = Vec::new();
+    let (mut outcome, mut documents, mut refused) = (Outcome::Complete, Vec::new(), Vec::new());
+    let (mut found, mut no_python) = (false, None);
     for process in &tree {
-        match Target::attach(process.pid, table.as_ref()) {
+        match found::attach(talk, process.pid, table.as_ref()) {
             Ok(target) => {
-                let dump = stacks::dump(&target, &options);
+                let dump = found::dump(talk, &target, &options);
                 if !dump.is_complete() {
                     outcome = Outcome::Partial;
                 }
@@ -66,35 +66,42 @@ pub fn run(args: &Args) -> Result<Outcome> {
                 found = true;
             }
             // A shell among them is nothing to complain about, nor one that ended meanwhile.
-            Err(error) if matches!(error.kind(), Kind::NotPython | Kind::Gone) => {}
-            Err(error) => {
-                terminal::complain(&error);
-                outcome = Outcome::Partial;
+            Err(error) if matches!(error.kind(), Kind::NotPython | Kind::Gone) => {
+                no_python = no_python.or(Some(error).filter(|_| process.pid == args.pid));
             }
+            // Nor one that is not called so, of the hundreds that one who may not look may find.
+            Err(error) if error.is_denied() && process.pid != args.pid && !found::names_python(process) => {
+                talk.note(error);
+            }
+            Err(error) => refused.push(error),
         }
     }
     if !found {
-        return one(args, args.pid, table.as_ref(), &options, true);
+        return match refused.split_first() {
+            Some((first, rest)) => {
+                talk.complain_of_all(rest, first.hints());
+                Err(first.clone())
+            }
+            None => no_python.map_or_else(|| one(args, talk, table.as_ref(), &options), Err),
+        };
     }
+    if !refused.is_empty() {
+        outcome = Outcome::Partial;
+    }
+    talk.complain_of_all(&refused, &[]);
     if args.shown.json {
-        // The document of the root, with those of its descendants beside it.
-        let mut rest = documents.into_iter();
-        let mut first = rest.next().unwrap_or_default();
-        if let Some(fields) = first.as_object_mut() {
-            fields.insert("children".to_owned(), rest.collect());
-        }
-        terminal::document(&first)?;
+        terminal::document(&dump_json::tree(documents, &refused))?;
     }
     Ok(outcome)
 }
 
-fn one(args: &Args, pid: Pid, table: Option<&UserTable>, options: &Options, first: bool) -> Result<Outcome> {
-    let target = Target::attach(pid, table)?;
-    let dump = stacks::dump(&target, options);
+fn one(args: &Args, talk: Talk, table: Option<&UserTable>, options: &Options) -> Result<Outcome> {
+    let target = found::attach(talk, args.pid, table)?;
+    let dump = found::dump(talk, &target, options);
     if args.shown.json {
         terminal::document(&dump_json::document(&target, &dump))?;
     } else {
-        show_text(args, &target, &dump, first)?;
+        show_text(args, &target, &dump, true)?;
     }
     Ok(if dump.is_complete() { Outcome::Complete } else { Outcome::Partial })
 }

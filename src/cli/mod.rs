@@ -3,12 +3,18 @@
 mod common;
 mod doctor;
 mod dump;
+mod found;
 mod offsets;
 mod ps;
+mod record;
+mod report;
 mod terminal;
+mod units;
+mod view;
 
 use crate::error::{Kind, Result};
 use clap::{Parser, Subcommand};
+use terminal::Talk;
 
 /// See inside any running CPython, from outside: nothing is injected, nothing is changed
 #[derive(Parser, Debug)]
@@ -16,11 +22,29 @@ use clap::{Parser, Subcommand};
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Say nothing on stderr but errors: no hints either
+    #[arg(short, long, global = true, display_order = 100, conflicts_with = "verbose")]
+    quiet: bool,
+    /// Tell on stderr how things were found, and what that took
+    #[arg(short, long, global = true, display_order = 101)]
+    verbose: bool,
+}
+
+impl Arguments {
+    fn talk(&self) -> Talk {
+        match (self.quiet, self.verbose) {
+            (true, _) => Talk::Quiet,
+            (_, true) => Talk::Verbose,
+            _ => Talk::Normal,
+        }
+    }
 }
 
 #[derive(Subcommand, Debug)]
 enum Command {
     Dump(dump::Args),
+    Record(record::Args),
+    Report(report::Args),
     Ps(ps::Args),
     Doctor(doctor::Args),
     Offsets(offsets::Args),
@@ -33,17 +57,21 @@ enum Outcome {
     Complete,
     /// Part of it could not be read.
     Partial,
+    /// Whatever the program that was started has returned.
+    Exit(u8),
 }
 
 /// Runs the program and returns its exit code: 0 a complete answer, 1 failed, 2 usage, 3 not
 /// permitted, 4 answered, but part of it could not be read.
 pub fn run() -> u8 {
     let arguments = Arguments::parse();
-    match carry_out(&arguments.command) {
+    let talk = arguments.talk();
+    match carry_out(&arguments.command, talk) {
         Ok(Outcome::Complete) => 0,
         Ok(Outcome::Partial) => 4,
+        Ok(Outcome::Exit(code)) => code,
         Err(error) => {
-            terminal::complain(&error);
+            talk.complain(&error);
             match error.kind() {
                 Kind::Usage => 2,
                 Kind::Denied => 3,
@@ -53,11 +81,13 @@ pub fn run() -> u8 {
     }
 }
 
-fn carry_out(command: &Command) -> Result<Outcome> {
+fn carry_out(command: &Command, talk: Talk) -> Result<Outcome> {
     match command {
-        Command::Dump(args) => dump::run(args),
-        Command::Ps(args) => ps::run(args),
-        Command::Doctor(args) => doctor::run(args),
-        Command::Offsets(args) => offsets::run(args),
+        Command::Dump(args) => dump::run(args, talk),
+        Command::Record(args) => record::run(args, talk),
+        Command::Report(args) => report::run(args, talk),
+        Command::Ps(args) => ps::run(args, talk),
+        Command::Doctor(args) => doctor::run(args, talk),
+        Command::Offsets(args) => offsets::run(args, talk),
     }
 }

@@ -1,14 +1,14 @@
 //! `pitviper offsets`: the offset table of a CPython build, from its debug info.
 
 use crate::address::Version;
-use crate::binary::{DebugInfo, ElfFile};
+use crate::cli::terminal::Talk;
 use crate::cli::{Outcome, terminal};
 use crate::error::{Error, Kind, Result};
-use crate::layout::extract;
-use crate::layout::{Flavour, Table};
-use crate::os;
-use crate::target;
-use std::path::{Path, PathBuf};
+use crate::layout::Table;
+use crate::target::InterpreterFile;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Instant;
 
 /// Print the offset table of a CPython build, made from its debug info
 #[derive(clap::Args, Debug)]
@@ -35,10 +35,13 @@ fn parse_range(text: &str) -> Result<(Version, Version), String> {
 }
 
 /// Prints the table.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let mut merged: Option<(Table, String)> = None;
     for binary in &args.binaries {
-        let (table, text) = extract_from(binary, args.debug_file.as_deref())?;
+        let began = Instant::now();
+        let file = InterpreterFile::open(binary, args.debug_file.as_deref())?;
+        let (table, text) = file.table()?;
+        tell(talk, &file, &table, began);
         merged = Some(match merged {
             None => (table, text),
             Some((known, _)) => {
@@ -63,6 +66,19 @@ pub fn run(args: &Args) -> Result<Outcome> {
     Ok(Outcome::Complete)
 }
 
+fn tell(talk: Talk, file: &InterpreterFile, table: &Table, began: Instant) {
+    let name = file.path().display();
+    for (version, flavour) in table.versions.iter().zip(&table.flavours) {
+        talk.note(format!("{name}: CPython {} ({flavour})", version.0));
+    }
+    let numbers: usize = table.numbers.values().map(BTreeMap::len).sum();
+    let elapsed = began.elapsed().as_secs_f64() * 1e3;
+    talk.note(format!(
+        "{name}: {numbers} numbers from the debug info of {} in {elapsed:.1} ms",
+        file.debug_path().display()
+    ));
+}
+
 /// The text of `table` with the origins that the comments of `text`, a table of the same numbers,
 /// tell.
 fn with_origins(table: &Table, text: &str) -> String {
@@ -76,69 +92,6 @@ fn with_origins(table: &Table, text: &str) -> String {
         }
     }
     table.to_text(|section, field| origins.get(&(section, field)).copied().unwrap_or_default().to_owned())
-}
-
-fn extract_from(path: &Path, debug_file: Option<&Path>) -> Result<(Table, String)> {
-    let name = path.display();
-    let open = |path: &Path| {
-        os::read_file(path).map_err(|error| Error::failed(format!("cannot read {}", path.display())).because(error))
-    };
-    let bytes = open(path)?;
-    let elf = ElfFile::parse(&bytes).map_err(|error| Error::failed(format!("{name} cannot be used")).because(error))?;
-    let debug = match debug_file.map(Path::to_path_buf) {
-        Some(file) => Some(file),
-        None if elf.has_debug_info() => None,
-        None => Some(separate_debug_file(path, &elf).ok_or_else(|| no_debug_info(path, &elf))?),
-    };
-    let debug_bytes = debug.as_deref().map(open).transpose()?;
-    let debug_elf = debug_bytes.as_deref().map(ElfFile::parse).transpose()?;
-    let info = DebugInfo::parse(debug_elf.as_ref().unwrap_or(&elf))?;
-    let (version, debug_build) = target::identify_file(&elf, &bytes);
-    let version = version.ok_or_else(|| {
-        Error::failed(format!("{name} does not tell its version"))
-            .hint("give the interpreter itself, or its libpython, and its debug file with --debug-file")
-    })?;
-    // Only free-threaded builds know which thread owns an object (Include/object.h).
-    let flavour = Flavour::of(info.member("PyObject.ob_tid").is_some(), debug_build);
-    let table = extract::table(&elf, &info, version, flavour)
-        .map_err(|what| Error::failed(format!("the debug info of {name} is not CPython's")).because(what))?;
-    let origins = extract::origins(&info);
-    let origin = |section: &str, field: &str| {
-        let found = origins.iter().find(|((s, f), _)| (*s, *f) == (section, field));
-        found.map_or_else(String::new, |(_, origin)| origin.clone())
-    };
-    let text = table.to_text(origin);
-    Ok((table, text))
-}
-
-/// Where distributions put separate debug info: by build id, or beside the file by its debug link.
-fn separate_debug_file(path: &Path, elf: &ElfFile<'_>) -> Option<PathBuf> {
-    let by_id = elf.build_id().and_then(|id| {
-        let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (folder, file) = hex.split_at_checked(2)?;
-        let relative = format!("usr/lib/debug/.build-id/{folder}/{file}.debug");
-        // Also under the root in which an unpacked interpreter lies.
-        let real = path.canonicalize().ok()?;
-        real.ancestors().skip(1).map(|root| root.join(&relative)).find(|file| file.exists())
-    });
-    by_id.or_else(|| {
-        let link = elf.debug_link()?;
-        let folder = path.parent()?;
-        [folder.join(link), folder.join(".debug").join(link)].into_iter().find(|file| file.exists())
-    })
-}
-
-#[cold]
-fn no_debug_info(path: &Path, elf: &ElfFile<'_>) -> Error {
-    let error = Error::failed(format!("{} has no debug info", path.display()));
-    let error = match elf.build_id() {
-        Some(id) => {
-            let hex: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-            error.because(format!("and there is none for build id {hex} under /usr/lib/debug"))
-        }
-        None => error,
-    };
-    error.hint("install the debug package of this interpreter (Debian: python3.x-dbg, Fedora: python3-debuginfo), or give its file with --debug-file")
 }
 
 /// One table for the builds of both. The error names the first number that differs.

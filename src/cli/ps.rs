@@ -1,11 +1,13 @@
 //! `pitviper ps`: the Python processes of this machine.
 
 use crate::cli::common::Shown;
-use crate::cli::{Outcome, terminal};
+use crate::cli::terminal::Talk;
+use crate::cli::{Outcome, found, terminal};
 use crate::error::{Error, Kind, Result};
 use crate::os::{self, Process, ProcessState};
 use crate::output::ps::{self, Row};
-use crate::target::Target;
+use crate::target::{DebugTables, Target};
+use std::time::Instant;
 
 /// List the Python processes of this machine: version, flavour, whether they can be read
 #[derive(clap::Args, Debug)]
@@ -15,15 +17,16 @@ pub struct Args {
 }
 
 /// Lists them.
-pub fn run(args: &Args) -> Result<Outcome> {
+pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let pids = os::processes().map_err(|error| Error::failed("cannot list the processes in /proc").because(error))?;
     let us = std::process::id();
+    let tables = DebugTables::default();
     let rows: Vec<Row> = pids
         .into_iter()
         .filter(|pid| pid.0 != us)
         .filter_map(|pid| os::process(pid).ok())
         .filter(|process| process.state == ProcessState::Alive)
-        .filter_map(|process| row(&process))
+        .filter_map(|process| row(&process, &tables, talk))
         .collect();
     if args.shown.json {
         terminal::document(&ps::document(&rows))?;
@@ -34,7 +37,7 @@ pub fn run(args: &Args) -> Result<Outcome> {
 }
 
 /// `None` for a process that is no Python.
-fn row(process: &Process) -> Option<Row> {
+fn row(process: &Process, tables: &DebugTables, talk: Talk) -> Option<Row> {
     let threads = os::thread_ids(process.pid).map(|ids| ids.len()).unwrap_or(0);
     let row = |version, flavour, obstacle| Row {
         pid: process.pid,
@@ -44,17 +47,19 @@ fn row(process: &Process) -> Option<Row> {
         obstacle,
         command: process.command_text(),
     };
-    match Target::probe(process) {
-        Ok(target) => Some(row(Some(target.layout.version.to_string()), Some(target.layout.flavour.name()), None)),
+    let began = Instant::now();
+    match Target::probe(process, tables) {
+        Ok(target) => {
+            found::tell(talk, &target, began);
+            Some(row(Some(target.layout.version.to_string()), Some(target.layout.flavour.name()), None))
+        }
         Err(error) if matches!(error.kind(), Kind::NotPython | Kind::Gone) => None,
         // Where we may not look, only the name tells; it may well be wrong, so it is listed as
         // unknown and not left out.
-        Err(error) if error.is_denied() && !names_python(process) => None,
-        Err(error) => Some(row(None, None, Some(error.hints().first().cloned().unwrap_or_else(|| error.to_string())))),
+        Err(error) if error.is_denied() && !found::names_python(process) => None,
+        Err(error) => {
+            let advice = error.hints().first().filter(|_| error.is_denied()).cloned();
+            Some(row(None, None, Some(advice.unwrap_or_else(|| error.to_string()))))
+        }
     }
-}
-
-fn names_python(process: &Process) -> bool {
-    let first = process.command.first().map(|word| word.to_string_lossy().into_owned());
-    first.iter().chain([&process.name]).any(|name| name.contains("python"))
 }

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::output::{Style, escape};
+use std::fmt::Display;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
 /// Whether to use colours.
@@ -48,12 +49,54 @@ pub fn document(document: &serde_json::Value) -> Result<()> {
     })
 }
 
-/// Tells the user that something failed, and what to do about it.
-pub fn complain(error: &Error) {
-    let mut talk = io::stderr().lock();
-    // If even that fails there is no one left to tell.
-    let _ = writeln!(talk, "error: {}", escape(&error.to_string()));
-    for hint in error.hints() {
-        let _ = writeln!(talk, "hint: {}", escape(hint));
+/// How much is said on standard error.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Talk {
+    /// Errors alone.
+    Quiet,
+    /// And what to do about them.
+    Normal,
+    /// And how things were found.
+    Verbose,
+}
+
+impl Talk {
+    /// Tells the user that something failed, and what to do about it.
+    pub fn complain(self, error: &Error) {
+        say("error", &error.to_string());
+        if self >= Self::Normal {
+            error.hints().iter().for_each(|hint| say("hint", hint));
+        }
     }
+
+    /// Tells what was done, unless nothing is to be said.
+    pub fn tell(self, text: impl Display) {
+        if self >= Self::Normal {
+            say("note", &text.to_string());
+        }
+    }
+
+    /// Tells the user that several things failed; what to do about them once, and not if `told` so.
+    pub fn complain_of_all(self, errors: &[Error], told: &[String]) {
+        errors.iter().for_each(|error| say("error", &error.to_string()));
+        let mut hints: Vec<&String> = Vec::new();
+        for hint in errors.iter().flat_map(Error::hints) {
+            if self >= Self::Normal && !told.contains(hint) && !hints.contains(&hint) {
+                say("hint", hint);
+                hints.push(hint);
+            }
+        }
+    }
+
+    /// Tells who wants to know it how something was found.
+    pub fn note(self, text: impl Display) {
+        if self >= Self::Verbose {
+            say("note", &text.to_string());
+        }
+    }
+}
+
+fn say(what: &str, text: &str) {
+    // If even that fails there is no one left to tell.
+    let _ = writeln!(io::stderr().lock(), "{what}: {}", escape(text));
 }

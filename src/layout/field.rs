@@ -1,4 +1,4 @@
-//! The kinds of number a table holds: where a field lies ([`Field`], [`Path`], [`Bits`]), how big a
+//! The kinds of number a table holds: where a field lies ([`Field`], [`Inline`], [`Path`], [`Bits`]), how big a
 //! thing is ([`Size`]), and what a constant is worth ([`Constant`]).
 
 use crate::address::Addr;
@@ -88,6 +88,14 @@ impl Bits {
     }
 }
 
+/// Where a struct or an array lies that is a member of another, in bytes from its start. What is in it is
+/// read by itself: it does not count among the bytes that reading the other touches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Inline {
+    /// Bytes from the start of the struct.
+    pub offset: u32,
+}
+
 /// The size of a C type in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size(pub u32);
@@ -154,6 +162,12 @@ impl FromNumber for Bits {
     }
     fn extent(&self) -> Option<(u32, u32)> {
         Some((self.offset, self.offset.saturating_add(8)))
+    }
+}
+
+impl FromNumber for Inline {
+    fn from_number(number: Option<&Number>) -> Option<Self> {
+        Field::<u8>::from_number(number).map(|field| Self { offset: field.offset })
     }
 }
 

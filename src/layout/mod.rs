@@ -9,9 +9,9 @@
 //! never guessed from the nearest version.
 //!
 //! ```
-//! use pitviper::layout::{Build, Flavour, known_tables};
+//! use pitviper::layout::{Build, Flavour};
 //! let build = Build::new("3.11.7".parse().unwrap(), Flavour::Gil, pitviper::binary::Machine::X86_64);
-//! let layout = pitviper::layout::select(&build, &known_tables(build.version)).unwrap();
+//! let layout = pitviper::layout::select_known(&build).unwrap();
 //! assert!(layout.frame.stacktop.is_some());
 //! ```
 
@@ -26,13 +26,14 @@ pub mod table;
 mod words;
 
 pub use check::check;
-pub use field::{Bits, Constant, Field, Number, Path, Size, Word};
-pub use select::{Build, all_tables, from_user_table, known_tables, select, supported_series};
+pub use field::{Bits, Constant, Field, Inline, Number, Path, Size, Word};
+pub use select::{Build, all_tables, from_user_table, known_tables, load, select, select_known, supported_series};
 pub use structs::Structs;
 pub use table::{Flavour, Table};
 pub use words::*;
 
 use crate::address::Version;
+use std::fmt;
 
 /// Where a layout comes from, as `doctor` tells it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -55,6 +56,25 @@ pub enum Source {
     User(String),
     /// The debug info of a file.
     DebugInfo(String),
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Table { name, own, covered } => {
+                write!(f, "table {name}")?;
+                f.write_str(if *own { ", and the target's own debug offsets" } else { "" })?;
+                f.write_str(match (covered, own) {
+                    (true, _) => "",
+                    (false, true) => "; the release is newer than the table",
+                    (false, false) => "; the release is newer than the table, the sizes of its symbols agree",
+                })
+            }
+            Self::NewerThanKnown { name } => write!(f, "the target's own debug offsets, and table {name}"),
+            Self::User(name) => write!(f, "your table {name}"),
+            Self::DebugInfo(name) => write!(f, "the debug info of {name}"),
+        }
+    }
 }
 
 /// What the bytes of one Python build mean.

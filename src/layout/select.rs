@@ -6,7 +6,7 @@ use crate::error::{Error, Kind, Result};
 use crate::layout::debug_offsets;
 use crate::layout::table::{Flavour, Table};
 use crate::layout::{Layout, Source};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 include!(concat!(env!("OUT_DIR"), "/tables.rs"));
 
@@ -41,15 +41,13 @@ pub fn all_tables() -> impl Iterator<Item = (&'static str, Result<Table>)> {
 /// than all, those of the newest series. A table that cannot be parsed is left out: a test sees to
 /// it that there is none.
 pub fn known_tables(version: Version) -> Vec<(String, Table)> {
-    let series = |(major, minor): (u8, u8)| {
-        let prefix = format!("{major}.{minor}.");
-        TABLES.iter().filter(move |(name, _)| name.starts_with(&prefix))
-    };
+    series(version).filter_map(|(name, text)| Some(((*name).to_owned(), Table::parse(name, text).ok()?))).collect()
+}
+
+fn series(version: Version) -> impl Iterator<Item = &'static (&'static str, &'static str)> {
     let wanted = (version.major, version.minor);
     let newest = TABLES.iter().filter_map(|(name, _)| series_of(name)).max().unwrap_or(wanted);
-    series(wanted.min(newest))
-        .filter_map(|(name, text)| Some(((*name).to_owned(), Table::parse(name, text).ok()?)))
-        .collect()
+    TABLES.iter().filter(move |(name, _)| series_of(name) == Some(wanted.min(newest)))
 }
 
 fn series_of(name: &str) -> Option<(u8, u8)> {
@@ -70,20 +68,43 @@ pub fn supported_series() -> ((u8, u8), (u8, u8)) {
 /// for a table, with a warning, or, where it is later, its own `_Py_DebugOffsets`. Everything else is
 /// refused with a hint.
 pub fn select(build: &Build, tables: &[(String, Table)]) -> Result<Layout> {
+    let (name, table) = choose(build, tables)?;
+    read_by(build, name, table)
+}
+
+/// The layout of `build`, out of the tables that are compiled in: as [`select`] would do it, but that of
+/// tables that are not chosen nothing is read but what says for which builds they are.
+pub fn select_known(build: &Build) -> Result<Layout> {
+    let head = |text: &'static str| text.split_once("\n[words]").map_or(text, |(head, _)| head);
+    let heads: Vec<(String, Table)> = series(build.version)
+        .filter_map(|(name, text)| Some(((*name).to_owned(), Table::parse(name, head(text)).ok()?)))
+        .collect();
+    let (chosen, head) = choose(build, &heads)?;
+    match TABLES.iter().find(|(name, _)| name == chosen) {
+        Some((name, text)) => read_by(build, name, &Table::parse(name, text)?),
+        None => read_by(build, chosen, head),
+    }
+}
+
+fn choose<'t>(build: &Build, tables: &'t [(String, Table)]) -> Result<&'t (String, Table)> {
     let mut fitting: Vec<(u32, &(String, Table))> = tables
         .iter()
-        .filter(|(_, table)| table.flavours.contains(&build.flavour) && table.machines.contains(&build.machine))
+        .filter(|(_, table)| is_for(build, table))
         .filter_map(|entry| Some((fit(build, &entry.1)?, entry)))
         .collect();
     fitting.sort_by_key(|(score, entry)| (std::cmp::Reverse(*score), std::cmp::Reverse(entry.1.versions)));
-    let Some((_, (name, table))) = fitting.first() else { return Err(unsupported(build, tables)) };
+    fitting.first().map(|(_, entry)| *entry).ok_or_else(|| unsupported(build, tables))
+}
+
+fn read_by(build: &Build, name: &str, table: &Table) -> Result<Layout> {
     let covered = table.covers(build.version);
     let source = if table.same_series(build.version) {
-        Source::Table { name: name.clone(), own: build.debug_offsets.is_some(), covered }
+        Source::Table { name: name.to_owned(), own: build.debug_offsets.is_some(), covered }
     } else {
-        Source::NewerThanKnown { name: name.clone() }
+        Source::NewerThanKnown { name: name.to_owned() }
     };
-    load(build, table, source).map_err(|problem| unsupported(build, tables).because(problem))
+    let what = format!("{source} cannot be true of CPython {}", build.version);
+    load(build, table, source).map_err(|problem| Error::new(Kind::Unsupported, what).because(problem))
 }
 
 /// The layout of `build` by a table that the user vouches for. That of another series or machine is
@@ -129,6 +150,9 @@ pub fn load(build: &Build, table: &Table, source: Source) -> Result<Layout, Stri
     Ok(layout)
 }
 
+/// The symbol whose size is that of an object's header: a build with another is of another kind.
+const HEADER: &str = "_Py_NoneStruct";
+
 /// How well `table` fits: `None` where it must not be used.
 fn fit(build: &Build, table: &Table) -> Option<u32> {
     if !table.requires.iter().all(|symbol| build.symbol_sizes.contains_key(symbol)) {
@@ -143,8 +167,7 @@ fn fit(build: &Build, table: &Table) -> Option<u32> {
             None => {}
         }
     }
-    // The size of an object's header: of another kind of build.
-    if disagreeing.contains(&"_Py_NoneStruct") {
+    if disagreeing.contains(&HEADER) {
         return None;
     }
     let score = 10 * agreeing + u32::from(disagreeing.is_empty());
@@ -174,20 +197,49 @@ fn may_extend(version: Version, table: &Table, later: bool, disagreeing: &[&str]
 
 #[cold]
 fn unsupported(build: &Build, tables: &[(String, Table)]) -> Error {
-    let (first, last) = supported_series();
     let Build { version, flavour, machine, .. } = build;
-    let mut error =
-        Error::new(Kind::Unsupported, format!("no offset table for CPython {version} ({flavour}, {})", machine.name()));
-    let ranges: Vec<String> = tables
-        .iter()
-        .filter(|(_, table)| table.same_series(*version))
-        .filter_map(|(_, table)| table.versions.map(|(a, b)| format!("{a} to {b}")))
-        .collect();
-    if ranges.is_empty() {
-        error = error.because(format!("tables exist for {}.{} to {}.{}", first.0, first.1, last.0, last.1));
+    Error::new(Kind::Unsupported, format!("no offset table for CPython {version} ({flavour}, {})", machine.name()))
+        .because(why_none_fits(build, tables))
+        .hint("make a table from a build of this very release and flavour that has debug info: `pitviper offsets BINARY > my.toml`, then add `--offsets my.toml`")
+}
+
+/// What the tables that come nearest to `build` lack.
+fn why_none_fits(build: &Build, tables: &[(String, Table)]) -> String {
+    let ((major, minor), (last_major, last_minor)) = supported_series();
+    let series: Vec<&Table> =
+        tables.iter().map(|(_, table)| table).filter(|table| table.same_series(build.version)).collect();
+    let alike: Vec<&Table> = series.iter().copied().filter(|table| is_for(build, table)).collect();
+    let names = |names: BTreeSet<String>| names.into_iter().collect::<Vec<_>>().join(", ");
+    if series.is_empty() {
+        format!("tables exist for {major}.{minor} to {last_major}.{last_minor}")
+    } else if alike.is_empty() {
+        let kinds = |table: &&Table| {
+            let flavours: Vec<&str> = table.flavours.iter().map(|flavour| flavour.name()).collect();
+            let machines: Vec<&str> = table.machines.iter().map(|machine| machine.name()).collect();
+            format!("{} on {}", flavours.join(" and "), machines.join(" and "))
+        };
+        format!("tables of this series are for {}", names(series.iter().map(kinds).collect()))
+    } else if let Some(size) = build.symbol_sizes.get(HEADER).filter(|size| !knows_header(&alike, **size)) {
+        format!("it is an unusual build, whose objects have another header: None takes {size} bytes")
+    } else if alike.iter().any(|table| table.covers(build.version)) {
+        let symbols = names(alike.iter().flat_map(|table| &table.requires).cloned().collect());
+        format!("builds of it are told apart by symbols, and it exports none of {symbols}")
     } else {
-        error = error.because(format!("tables of this series hold for {}", ranges.join(", ")));
+        let ranges = alike.iter().filter_map(|table| table.versions).map(|(first, last)| format!("{first} to {last}"));
+        let own = match build.debug_offsets {
+            Some(_) if build.version.level != Level::Final => "; pre-releases order their own debug offsets otherwise",
+            _ => "",
+        };
+        format!("tables of this series hold for {}{own}", names(ranges.collect()))
     }
-    error
-        .hint("make a table from this interpreter's debug info: `pitviper offsets BINARY > my.toml`, then add `--offsets my.toml`")
+}
+
+/// Whether objects of a build whose `None` takes `size` bytes are known to any of `tables`.
+fn knows_header(tables: &[&Table], size: u64) -> bool {
+    tables.iter().any(|table| table.fingerprints.get(HEADER).is_some_and(|sizes| sizes.contains(&size)))
+}
+
+/// Whether `table` is for the flavour and machine of `build`.
+fn is_for(build: &Build, table: &Table) -> bool {
+    table.flavours.contains(&build.flavour) && table.machines.contains(&build.machine)
 }

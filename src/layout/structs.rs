@@ -8,7 +8,7 @@
 //! two slots.
 
 use crate::address::Addr;
-use crate::layout::field::{Bits, Constant, Field, FromNumber, Number, Path, Size};
+use crate::layout::field::{Bits, Constant, Field, FromNumber, Inline, Number, Path, Size};
 
 /// Where `pitviper offsets` finds a number in debug info.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +149,10 @@ structs! {
         gil: Option<Field<Addr>> = { "PyInterpreterState.ceval.gil" } own "interpreter_state.ceval_gil";
         /// Whether its collector runs (3.9+).
         gc_collecting: Option<Field<i32>> = { "PyInterpreterState.gc.collecting" } own "interpreter_state.gc + gc.collecting";
+        /// The thread that has stopped all others, or is about to; null while none does (3.13+).
+        stop_the_world_requester: Option<Field<Addr>> = { "PyInterpreterState.stoptheworld.requester" };
+        /// Goes up whenever a code object is freed: as long as it stays, so do their addresses (3.14+).
+        code_object_generation: Option<Field<u64>> = { "PyInterpreterState._code_object_generation" } own "interpreter_state.code_object_generation";
     }
     /// A GIL (`struct _gil_runtime_state`).
     Gil as gil {
@@ -180,6 +184,8 @@ structs! {
         datastack_chunk: Option<Field<Addr>> = { "PyThreadState.datastack_chunk" } own "thread_state.datastack_chunk";
         /// The end of the live part of the newest chunk (3.11+).
         datastack_top: Option<Field<Addr>> = { "PyThreadState.datastack_top" };
+        /// The `CFrame` in use while no Python runs (3.10–3.12).
+        root_cframe: Option<Inline> = { "PyThreadState.root_cframe" };
     }
     /// A piece of memory for frames (`_PyStackChunk`, 3.11+).
     Chunk as chunk {
@@ -208,6 +214,10 @@ structs! {
         owner: Option<Field<u8>> = { "_PyInterpreterFrame.owner" } own "interpreter_frame.owner";
         /// Live slots, or -1 while it executes (3.11–3.13).
         stacktop: Option<Field<i32>> = { "_PyInterpreterFrame.stacktop" };
+        /// One past its live slots (3.14+); the first slot once it has returned.
+        stackpointer: Option<Field<Addr>> = { "_PyInterpreterFrame.stackpointer" } own "interpreter_frame.stackpointer";
+        /// Whether it was called from C (3.11).
+        is_entry: Option<Field<u8>> = { "_PyInterpreterFrame.is_entry" };
         /// Which copy of the bytecode it runs (free-threaded 3.14+).
         tlbc_index: Option<Field<i32>> = { "_PyInterpreterFrame.tlbc_index" } own "interpreter_frame.tlbc_index";
         /// The owner of an entry frame on the C stack that has no code of its own (3.12+).
@@ -216,6 +226,15 @@ structs! {
         owner_interpreter: Option<Constant> = { constant "FRAME_OWNED_BY_INTERPRETER" };
         /// The owner of a frame inside a generator object (3.11+).
         owner_generator: Option<Constant> = { constant "FRAME_OWNED_BY_GENERATOR" };
+    }
+    /// A generator, coroutine or async generator (`PyGenObject`, 3.11+).
+    Generator as generator {
+        /// Its frame, inside the object.
+        iframe: Option<Field<Addr>> = { "PyGenObject.gi_iframe" } own "gen_object.gi_iframe";
+        /// Whether it was begun, runs, waits or has ended.
+        frame_state: Option<Field<u8>> = { "PyGenObject.gi_frame_state" } own "gen_object.gi_frame_state";
+        /// The state of one that runs.
+        executing: Option<Constant> = { constant "FRAME_EXECUTING" };
     }
     /// A code object (`PyCodeObject`).
     Code as code {

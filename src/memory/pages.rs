@@ -83,15 +83,17 @@ impl<'m> Pages<'m> {
     }
 
     /// Begins a look at `what`: forgets everything, then reads `parts`, and the pages that the last
-    /// look at it used, in one system call. What cannot be read is missing then, and no error.
+    /// look at it used, in one system call; all of it takes from the budget. What cannot be read is
+    /// missing then, and no error.
     pub fn begin(&self, what: Addr, footprints: &Footprints, parts: &mut Vec<Part>) {
         self.forget();
         let wanted = parts.len();
         let footprints = footprints.0.borrow();
         let ahead = footprints.get(&what).into_iter().flatten().copied();
         parts.extend(whole_pages(ahead));
-        // What is missing is asked for again, and missed, when it is needed.
-        let _ = self.under.read_parts(parts);
+        if self.direct().read_parts(parts).is_err() {
+            parts.iter_mut().for_each(|part| part.bytes.clear());
+        }
         self.keep(parts.split_off(wanted));
     }
 
@@ -324,6 +326,9 @@ mod tests {
         assert_eq!([why(&pages), why(&pages), why(&pages)], [Ok(word), Ok(word), Err(Why::TooMuch)]);
         pages.forget();
         assert_eq!(why(&pages), Err(Why::TooMuch));
+        let mut parts = vec![Part::new(at, 8)];
+        pages.begin(at, &Footprints::default(), &mut parts);
+        assert_eq!(parts.iter().map(|part| part.bytes.len()).collect::<Vec<_>>(), [0]);
         assert!(pages.read_parts(&mut [Part::new(at, 8)]).is_err());
     }
 }

@@ -87,7 +87,7 @@ impl<'p> Out<'p> {
         self.text.push_str(shown);
         self.left = self.left.saturating_sub(shown.chars().count());
         if end.is_some() {
-            self.cut("...");
+            self.cut("…");
         }
     }
 
@@ -97,7 +97,8 @@ impl<'p> Out<'p> {
         self.left = self.left.saturating_sub(mark.chars().count());
     }
 
-    /// Writes a `mark` that tells what is left out.
+    /// Writes a `mark` that tells what is left out: with `…`, which no `repr` writes; three points are
+    /// Ellipsis, or a container within itself.
     pub fn cut(&mut self, mark: &str) {
         self.complete = false;
         self.mark(mark);
@@ -160,7 +161,7 @@ impl<'p> Out<'p> {
         }
         if shown < total {
             let comma = if shown > 0 { ", " } else { "" };
-            self.cut(&format!("{comma}..., {} more", total - shown));
+            self.cut(&format!("{comma}…, {} more", total - shown));
         }
         self.outer.pop();
         self.mark(brackets.close);
@@ -170,7 +171,7 @@ impl<'p> Out<'p> {
     pub fn object(&mut self, address: Option<Addr>) {
         match address {
             None => self.cut("<NULL>"),
-            Some(_) if self.left == 0 => self.cut("..."),
+            Some(_) if self.left == 0 => self.cut("…"),
             Some(address) => {
                 let subject = self.subject(address);
                 self.print(address, subject.as_ref());

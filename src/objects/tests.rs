@@ -92,10 +92,10 @@ fn what_is_cut_is_counted() {
     let null = list(typed(&layout, "list", 0), &layout, OBJECT, &[0, 0, 0, 0, 0]);
     let rows = [
         (5, 1000, "[<NULL>, <NULL>, <NULL>, <NULL>, <NULL>]"),
-        (2, 1000, "[<NULL>, <NULL>, ..., 3 more]"),
-        (0, 1000, "[..., 5 more]"),
-        (5, 9, "[<NULL>, <NULL>, ..., 3 more]"),
-        (5, 0, "[..., 5 more]"),
+        (2, 1000, "[<NULL>, <NULL>, …, 3 more]"),
+        (0, 1000, "[…, 5 more]"),
+        (5, 9, "[<NULL>, <NULL>, …, 3 more]"),
+        (5, 0, "[…, 5 more]"),
     ];
     for (items, width, expected) in rows {
         assert_eq!(text(&null, &layout, Limits { depth: 0, items, width }), (expected.to_owned(), false));

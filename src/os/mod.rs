@@ -11,6 +11,17 @@ pub use system::*;
 
 use crate::address::Addr;
 
+/// What has become of a file that a process has mapped.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnDisk {
+    /// It is where it was.
+    Same,
+    /// There is no file of that name any more.
+    Deleted,
+    /// There is another file of that name.
+    Replaced,
+}
+
 /// One of several ranges of memory to be read at once.
 #[derive(Clone, Debug)]
 pub struct Part {

@@ -1,5 +1,6 @@
 //! What `doctor` found, line by line.
 
+use crate::error::brief;
 use crate::output::{Style, escape};
 use serde_json::{Value as Json, json};
 use std::io::{self, Write};
@@ -17,12 +18,16 @@ pub struct Finding {
     pub hints: Vec<String>,
 }
 
+/// An answer is shown in at most this many characters: errors with all their causes are shorter.
+const MAX_ANSWER: usize = 1000;
+
 /// Writes the findings for `pid`.
 pub fn write(out: &mut dyn Write, findings: &[Finding], style: Style) -> io::Result<()> {
     for finding in findings {
         let mark = if finding.good { "ok  " } else { "FAIL" };
         let mark = if finding.good { style.name(mark) } else { style.bad(mark) };
-        writeln!(out, "{mark} {:<12} {}", finding.subject, escape(&finding.answer))?;
+        let answer = brief(&finding.answer, MAX_ANSWER);
+        writeln!(out, "{mark} {:<12} {}", finding.subject, escape(&answer))?;
         for hint in &finding.hints {
             writeln!(out, "     {:<12} hint: {}", "", escape(hint))?;
         }

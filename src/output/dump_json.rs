@@ -1,5 +1,6 @@
 //! A dump as JSON: the schema of docs/json.md. Fields are added, never renamed.
 
+use crate::error::Error;
 use crate::objects::{Scalar, Value};
 use crate::output::{kind, read, state};
 use crate::python::End;
@@ -25,6 +26,23 @@ pub fn document(target: &Target, dump: &Dump) -> Json {
         "problems": dump.problems,
         "interpreters": interpreters,
     })
+}
+
+/// The document of the first of several processes, with the others beside it, and with what kept
+/// more of them from being read.
+pub fn tree(documents: Vec<Json>, refused: &[Error]) -> Json {
+    let mut rest = documents.into_iter();
+    let mut first = rest.next().unwrap_or_default();
+    if let Some(fields) = first.as_object_mut() {
+        fields.insert("children".to_owned(), rest.collect());
+        if let Some(Json::Array(problems)) = fields.get_mut("problems") {
+            problems.extend(refused.iter().map(|error| json!(error.to_string())));
+        }
+        if !refused.is_empty() {
+            fields.insert("complete".to_owned(), json!(false));
+        }
+    }
+    first
 }
 
 /// What all documents say of the target.
@@ -63,7 +81,7 @@ fn thread(thread: &Thread) -> Json {
         "native_id": thread.native_id.map(|id| id.0),
         "name": thread.name,
         "comm": thread.comm,
-        "state": state(thread.state),
+        "state": state(thread),
         "gil": thread.gil,
         "blocked_on": thread.blocked_on.as_ref().map(blocked_on),
         "at_prompt": thread.at_prompt,

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 /// Writes `dump` of `target` to `out`.
 pub fn write(out: &mut dyn Write, target: &Target, dump: &Dump, style: Style) -> io::Result<()> {
     let process = &target.process;
-    writeln!(out, "{}", style.heading(format!("Process {}: {}", process.pid, escape(&process.command_text()))))?;
+    writeln!(out, "{}", style.heading(format!("Process {}: {}", process.pid, escape(&process.command_brief()))))?;
     let flavour = match target.layout.flavour {
         crate::layout::Flavour::Gil => String::new(),
         flavour => format!(" {flavour}"),
@@ -42,7 +42,7 @@ fn write_thread(out: &mut dyn Write, thread: &Thread, style: Style) -> io::Resul
     writeln!(out, "\n{heading}: {}{}", describe_state(thread), how_read(thread, style))?;
     if thread.at_prompt {
         writeln!(out, "    {}", style.quiet("at the interactive prompt"))?;
-    } else if thread.frames.is_empty() && thread.end == End::Root {
+    } else if thread.frames.is_empty() && thread.end == End::Root && thread.read != Read::Undecided {
         writeln!(out, "    {}", style.quiet("runs no Python code"))?;
     }
     for frame in &thread.frames {
@@ -65,7 +65,8 @@ fn describe_state(thread: &Thread) -> String {
         (State::Idle, Some(blocked_on)) => format!("idle in {}", describe_call(blocked_on)),
         (State::WaitingGil, _) => "waiting for the GIL".to_owned(),
         (State::Gc, _) => "collecting garbage".to_owned(),
-        (other, _) => state(other).to_owned(),
+        _ if thread.ended => "ended; Python lists it still, with what it left behind".to_owned(),
+        _ => state(thread).to_owned(),
     };
     if thread.gil == Some(true) { format!("{what}, holds the GIL") } else { what }
 }

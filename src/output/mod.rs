@@ -1,22 +1,43 @@
 //! Formats: each file turns plain answers into text or JSON, as a pure function of its input. The
 //! only room that serialises.
 
+mod compared;
 pub mod doctor;
 pub mod dump_json;
 pub mod dump_text;
 mod escape;
+pub mod firefox;
+pub mod folded;
+pub mod formats;
+pub mod html;
+pub mod jsonl;
+mod lanes;
+pub mod otlp;
+mod places;
+pub mod pprof;
+mod protobuf;
 pub mod ps;
+pub mod pstats;
+pub mod speedscope;
 mod style;
+mod summary;
+pub mod svg;
+pub mod table;
 
+pub use compared::Compared;
 pub use escape::escape;
+pub use formats::{FORMATS, Format, Source, View};
 pub use style::Style;
 
 use crate::python::VariableKind;
-use crate::stacks::{Read, State};
+use crate::stacks::{Read, State, Thread};
 
-/// The word for a thread's state in text and JSON.
-fn state(state: State) -> &'static str {
-    match state {
+/// The word for what a thread does in text and JSON.
+fn state(thread: &Thread) -> &'static str {
+    if thread.ended {
+        return "ended";
+    }
+    match thread.state {
         State::Running => "running",
         State::Idle => "idle",
         State::WaitingGil => "waiting-gil",

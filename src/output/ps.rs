@@ -1,6 +1,7 @@
 //! The list of Python processes.
 
 use crate::address::Pid;
+use crate::error::{MAX_COMMAND, brief};
 use crate::output::{Style, escape};
 use serde_json::{Value as Json, json};
 use std::io::{self, Write};
@@ -36,7 +37,7 @@ pub fn write(out: &mut dyn Write, rows: &[Row], style: Style) -> io::Result<()> 
             row.flavour.unwrap_or("?"),
             row.threads,
             if row.obstacle.is_none() { "yes" } else { "no" },
-            escape(&row.command)
+            escape(&brief(&row.command, MAX_COMMAND))
         )?;
         if let Some(obstacle) = &row.obstacle {
             writeln!(out, "{:>10}{}", "", style.quiet(escape(obstacle)))?;

@@ -2,6 +2,7 @@
 
 use crate::address::Addr;
 use crate::layout::Instruction;
+use crate::memory::{Copies, Part};
 use crate::python::line_table::{LineTable, Position};
 use crate::python::{Fault, Python, RawFrame, Result, flag};
 use std::cell::RefCell;
@@ -36,6 +37,10 @@ pub struct Code {
     pub frame_bytes: Option<u64>,
     /// The byte offset of the first instruction that counts as begun (3.11+).
     pub first_traceable: i64,
+    /// Its number: no two code objects that were decoded share one.
+    pub serial: u64,
+    /// Where copies of the bytecode begin that threads run instead (free-threaded 3.14+).
+    copies: RefCell<Vec<(u64, Addr)>>,
     /// The fields by which a reused address is noticed.
     identity: Identity,
 }
@@ -87,6 +92,9 @@ impl Code {
     fn bytecode(&self, python: &Python<'_>, frame: &RawFrame) -> Option<Addr> {
         let copy = || {
             let index = u64::try_from(frame.tlbc_index.filter(|index| *index > 0)?).ok()?;
+            if let Some((_, known)) = self.copies.borrow().iter().find(|(known, _)| *known == index) {
+                return Some(*known);
+            }
             let array = python.get_if(self.address, python.layout.code.tlbc).ok()??;
             let array = array?;
             let size = python.get_if(array, python.layout.code_array.size).ok()??;
@@ -94,7 +102,9 @@ impl Code {
             if index >= size {
                 return None;
             }
-            python.memory.pointer(array.offset(u64::from(entries.offset) + index * 8)).ok()?
+            let copy = python.memory.pointer(array.offset(u64::from(entries.offset) + index * 8)).ok()??;
+            self.copies.borrow_mut().push((index, copy));
+            Some(copy)
         };
         copy().or(self.instructions)
     }
@@ -140,17 +150,25 @@ impl Python<'_> {
             has_variables: self.get_if(address, layout.nlocalsplus)?.is_some_and(|slots| slots > 0),
             frame_bytes: self.frame_bytes(address)?,
             first_traceable: i64::from(first_traceable) * 2,
+            serial: 0,
+            copies: RefCell::default(),
             identity,
         })
     }
 
+    /// All of it in one read.
     fn identity(&self, address: Addr) -> Result<Identity> {
         let layout = &self.layout.code;
+        let (start, end) = layout.span;
+        let mut copy = [Part::new(address.offset(u64::from(start)), (end - start) as usize)];
+        self.memory.read(copy[0].addr, &mut copy[0].bytes)?;
+        let copy = Copies::new(&copy, self.memory);
+        let here = Python::new(&copy, self.layout);
         Ok(Identity {
-            name: self.get(address, layout.name)?,
-            filename: self.get(address, layout.filename)?,
-            lines: self.get(address, layout.linetable)?,
-            first_line: self.get(address, layout.firstlineno)?,
+            name: here.get(address, layout.name)?,
+            filename: here.get(address, layout.filename)?,
+            lines: here.get(address, layout.linetable)?,
+            first_line: here.get(address, layout.firstlineno)?,
         })
     }
 
@@ -169,13 +187,20 @@ impl Python<'_> {
 }
 
 /// The code objects decoded so far, for as long as their target lives.
+///
+/// A code object that is destroyed may leave its address to another. [`CodeCache::renew`] makes the
+/// cache ask of each, once, whether it is still the same before it is believed again.
 #[derive(Debug, Default)]
 pub struct CodeCache(RefCell<Known>);
 
 #[derive(Debug, Default)]
 struct Known {
-    codes: HashMap<Addr, Rc<Code>>,
+    /// With the epoch in which it was last seen to be the same.
+    codes: HashMap<Addr, (Rc<Code>, u64)>,
     weight: usize,
+    epoch: u64,
+    decoded: u64,
+    replaced: u64,
 }
 
 /// Beyond this many code objects the cache starts afresh: a large service has 50,000, of which a
@@ -187,27 +212,54 @@ const MAX_WEIGHT: usize = 128 << 20;
 impl CodeCache {
     /// The code object at `address`: decoded now, or before if it is still the same one.
     pub fn get(&self, python: &Python<'_>, address: Addr) -> Result<Rc<Code>> {
-        let known = self.known(address);
-        if let Some(code) = known
-            && python.identity(address)? == code.identity
-        {
-            return Ok(code);
+        let known = self.0.borrow().codes.get(&address).cloned();
+        let epoch = self.epoch();
+        if let Some((code, seen)) = known {
+            if seen == epoch {
+                return Ok(code);
+            }
+            // Memory that is given back is given out again in the same order: another function may have its
+            // name where this one had it, so that the name itself is asked for, too.
+            let identity = python.identity(address)?;
+            let named = || identity.name.is_some_and(|at| python.name(at).is_ok_and(|name| name == code.name));
+            if identity == code.identity && named() {
+                self.0.borrow_mut().codes.insert(address, (Rc::clone(&code), epoch));
+                return Ok(code);
+            }
         }
-        let code = Rc::new(python.code(address)?);
+        let code = python.code(address)?;
         let mut known = self.0.borrow_mut();
         if known.codes.len() >= MAX_CODES || known.weight >= MAX_WEIGHT {
-            *known = Known::default();
+            known.codes.clear();
+            known.weight = 0;
         }
+        known.decoded += 1;
         known.weight += code.weight();
-        if let Some(old) = known.codes.insert(address, Rc::clone(&code)) {
+        let code = Rc::new(Code { serial: known.decoded, ..code });
+        if let Some((old, _)) = known.codes.insert(address, (Rc::clone(&code), epoch)) {
             known.weight = known.weight.saturating_sub(old.weight());
+            known.replaced += 1;
         }
         Ok(code)
     }
 
-    /// The code object at `address` without asking whether it is still the same: within one look
-    /// at a thread that does not run, it is.
-    pub fn known(&self, address: Addr) -> Option<Rc<Code>> {
-        self.0.borrow().codes.get(&address).cloned()
+    /// Whether `code` is still what lies at its address.
+    pub fn is_same(&self, python: &Python<'_>, code: &Rc<Code>) -> bool {
+        self.get(python, code.address).is_ok_and(|now| Rc::ptr_eq(&now, code))
+    }
+
+    /// Begins another epoch: what was seen before may have changed.
+    pub fn renew(&self) {
+        self.0.borrow_mut().epoch += 1;
+    }
+
+    /// How often it was renewed.
+    pub fn epoch(&self) -> u64 {
+        self.0.borrow().epoch
+    }
+
+    /// How many addresses turned out to hold another code object than before.
+    pub fn replaced(&self) -> u64 {
+        self.0.borrow().replaced
     }
 }

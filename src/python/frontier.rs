@@ -6,195 +6,112 @@
 //! frames), and the thread state again. Parents and leaf then come from neighbouring bytes, copied
 //! within some tens of nanoseconds; which frame is the leaf is decided by the marks that CPython
 //! leaves in the frames themselves and not by comparing two reads of a pointer, which would favour
-//! threads that happen to stand still (guides: the bias trap). What cannot be decided is not
-//! guessed: the caller stops the thread instead.
+//! threads that happen to stand still (guides: the bias trap). Frames that do not lie side by side in one
+//! page are copied apart: they count if a second copy, right behind the first, shows that none has moved.
+//! What cannot be decided is not guessed: the caller stops the thread instead.
 
 use crate::address::Addr;
-use crate::layout::{Field, Word};
-use crate::memory::{Copies, Memory, Part};
-use crate::python::{Code, CodeCache, End, MAX_FRAMES, Python, RawFrame, Walk};
-use std::collections::{BTreeSet, HashMap};
+use crate::memory::{Copies, Part};
+use crate::python::copy_plan::share_page;
+use crate::python::stack_copy::{MAX_OUTSIDE, StackCopy};
+use crate::python::{Code, CodeCache, MAX_FRAMES, Python, RawFrame};
+use std::collections::{BTreeSet, HashSet};
 use std::rc::Rc;
 
-/// A stack that was deduced, and the copies it was deduced from.
-#[derive(Debug)]
-pub struct Frontier {
-    /// The frames.
-    pub walk: Walk,
-    /// The copied bytes, for whatever else is read of the same moment.
-    pub parts: Vec<Part>,
-}
-
-/// How often the plan of what to copy may turn out to be outdated: a chunk was added, or a frame
-/// outside the chunks was met. Each time is one more system call.
-const MAX_PLANS: usize = 4;
-/// With more chunks (16 kB each) a thread is stopped instead.
-const MAX_CHUNKS: usize = 500;
-/// Nor one whose chunks take more in all: 64 MB hold half a million frames.
-const MAX_CHUNK_BYTES: u64 = 64 << 20;
-/// With more frames outside the chunks in one stack, too.
-const MAX_OUTSIDE: usize = 256;
-/// What is copied behind the live part of the newest chunk: calls made since the plan.
-const SLACK: u64 = 2048;
-
-/// What is copied in one system call.
-struct Plan {
-    thread: Addr,
-    /// Where the pointer to the innermost frame lies.
-    current: Addr,
-    /// Chunks, the oldest first: address, and how many bytes.
-    chunks: Vec<(Addr, u64)>,
-    /// Frames outside the chunks.
-    outside: BTreeSet<Addr>,
-}
-
-/// Why a copy yields no stack.
-enum Undecided {
-    /// Another copy with these frames outside the chunks, or of other chunks, may do.
-    PlanAgain(BTreeSet<Addr>),
-    /// It cannot be told from a copy.
+/// Why copies yield no stack.
+pub(super) enum Undecided {
+    /// Copies of these frames outside the chunks as well may do.
+    Missing(BTreeSet<Addr>),
+    /// It cannot be told from copies.
     Give,
 }
 
-impl Python<'_> {
-    /// Deduces the stack of the running thread at `thread`. `memory` must have no cache, as nothing
-    /// that was read before counts; `extra` is copied at the same moment. `None` where that cannot be
-    /// done, or does not decide it.
-    pub fn frontier(&self, memory: &dyn Memory, thread: Addr, extra: Vec<Part>, codes: &CodeCache) -> Option<Frontier> {
-        let mut outside = BTreeSet::new();
-        for _ in 0..MAX_PLANS {
-            let plan = self.plan(memory, thread, std::mem::take(&mut outside))?;
-            let mut parts = plan.parts(self);
-            // Behind the thread state, which has to come first.
-            parts.splice(2..2, extra.iter().cloned());
-            memory.read_parts(&mut parts).ok()?;
-            let walk = Copy { python: self, plan: &plan, parts: &parts, codes }.decide();
-            match walk {
-                Ok(frames) => return Some(Frontier { walk: Walk { frames, end: End::Root }, parts }),
-                Err(Undecided::PlanAgain(more)) if more.len() <= MAX_OUTSIDE => outside = more,
-                Err(_) => return None,
-            }
-        }
-        None
-    }
+/// The stack pointer of a frame that executes (`stacktop`, 3.11–3.13).
+const EXECUTES: i32 = -1;
 
-    fn plan(&self, memory: &dyn Memory, thread: Addr, outside: BTreeSet<Addr>) -> Option<Plan> {
-        let (layout, chunk_layout) = (&self.layout.thread, &self.layout.chunk);
-        let mut state = [Part::new(thread.offset(u64::from(layout.span.0)), (layout.span.1 - layout.span.0) as usize)];
-        memory.read_parts(&mut state).ok()?;
-        let copies = Copies::new(&state, memory);
-        let direct = Python::new(&copies, self.layout);
-        let newest = direct.get(thread, layout.datastack_chunk?).ok()??;
-        let top = direct.get(thread, layout.datastack_top?).ok()??;
-        let data = u64::from(chunk_layout.data?.offset);
-        let mut chunks: Vec<(Addr, u64)> = Vec::new();
-        let mut left = MAX_CHUNK_BYTES;
-        let mut next = Some(newest);
-        while let Some(chunk) = next {
-            let mut header = [Part::new(chunk, data as usize)];
-            memory.read_parts(&mut header).ok()?;
-            let copies = Copies::new(&header, memory);
-            let header = Python::new(&copies, self.layout);
-            let size = header.get(chunk, chunk_layout.size?).ok()?;
-            let live = if chunks.is_empty() {
-                // Never read beyond its end, where nothing may be mapped.
-                top.get().checked_sub(chunk.get())?.checked_add(SLACK)?.min(size)
-            } else {
-                header.get(chunk, chunk_layout.top?).ok()?.checked_mul(8)?.checked_add(data)?
-            };
-            left = left.checked_sub(live).filter(|_| chunks.len() < MAX_CHUNKS)?;
-            chunks.push((chunk, live));
-            next = header.get(chunk, chunk_layout.previous?).ok()?;
-        }
-        chunks.reverse();
-        let (last, first) = layout.current_frame.0.split_last()?;
-        let mut at = thread;
-        for offset in first {
-            let mut pointer = [Part::new(at.offset(u64::from(*offset)), Addr::SIZE)];
-            memory.read_parts(&mut pointer).ok()?;
-            at = pointer
-                .first()
-                .filter(|part| part.bytes.len() == Addr::SIZE)
-                .and_then(|part| Addr::decode(&part.bytes))?;
-        }
-        Some(Plan { thread, current: at.offset(u64::from(*last)), chunks, outside })
-    }
-}
+/// The frames in the chunks, the outermost first, and those that the last of them has called outside,
+/// innermost first.
+pub(super) type Decided = (Vec<Found>, Vec<RawFrame>);
 
-impl Plan {
-    /// Thread, chunks, frames outside, thread.
-    fn parts(&self, python: &Python<'_>) -> Vec<Part> {
-        let (start, end) = python.layout.thread.span;
-        let thread = || Part::new(self.thread.offset(u64::from(start)), (end - start) as usize);
-        let current = || Part::new(self.current, 8);
-        let frame = python.layout.frame.span;
-        let mut parts = vec![thread(), current()];
-        parts.extend(self.chunks.iter().map(|(at, bytes)| Part::new(*at, *bytes as usize)));
-        let outside = |at: &Addr| Part::new(at.offset(u64::from(frame.0)), (frame.1 - frame.0) as usize);
-        parts.extend(self.outside.iter().map(outside));
-        parts.extend([current(), thread()]);
-        parts
-    }
-}
-
-/// One copy, being made sense of.
-struct Copy<'c> {
-    python: &'c Python<'c>,
-    plan: &'c Plan,
-    parts: &'c [Part],
-    codes: &'c CodeCache,
+/// The copies of one look, being made sense of.
+pub(super) struct Frontier<'c> {
+    pub python: &'c Python<'c>,
+    pub copy: &'c StackCopy,
+    pub codes: &'c CodeCache,
 }
 
 /// A frame found in a chunk, with the frames outside that lead from it to the one before.
-struct Found {
-    frame: RawFrame,
-    code: Rc<Code>,
+#[derive(Debug)]
+pub(super) struct Found {
+    pub frame: RawFrame,
+    pub code: Rc<Code>,
+    /// `frame.f_lasti`.
+    pub lasti: i64,
     /// Its callers outside the chunks, innermost first.
-    callers: Vec<RawFrame>,
+    pub callers: Vec<RawFrame>,
+    /// The chunk it lies in, and where it ends there.
+    pub chunk: usize,
+    pub end: Addr,
+    /// How many calls of the stack made from it there are, up to its own; `None` before.
+    pub placed: Option<usize>,
 }
 
-impl Copy<'_> {
-    fn decide(&self) -> Result<Vec<RawFrame>, Undecided> {
-        let layout = &self.python.layout.thread;
-        let (chunk, top) =
-            (layout.datastack_chunk.ok_or(Undecided::Give)?, layout.datastack_top.ok_or(Undecided::Give)?);
-        let newest = self.plan.chunks.last().ok_or(Undecided::Give)?;
-        let before = self.thread_field(0, chunk)?;
-        let after = self.thread_field(self.parts.len() - 1, chunk)?;
-        let end =
-            self.thread_field(0, top)?.max(self.thread_field(self.parts.len() - 1, top)?).ok_or(Undecided::Give)?;
-        if before != Some(newest.0) || after != before || end > newest.0.offset(newest.1) {
-            return Err(Undecided::PlanAgain(self.plan.outside.clone()));
+impl Found {
+    /// Whether its pointer to an instruction is one into its own code.
+    pub fn is_inside(&self) -> bool {
+        (0..self.code.size).contains(&self.lasti)
+    }
+}
+
+impl Frontier<'_> {
+    /// The frames in the chunks, the outermost first, and those that the last of them has called
+    /// outside, innermost first. `kept` of them are known.
+    pub fn decide(&self, mut kept: Vec<Found>) -> Result<Decided, Undecided> {
+        let current = self.copy.current(self.python);
+        // A thread that has no Python code to run may have no chunk.
+        let Some(newest) = self.copy.plan.chunks.len().checked_sub(1) else {
+            return self.choose_leaf(Vec::new(), current, true);
+        };
+        let top = self.python.layout.thread.datastack_top.ok_or(Undecided::Give)?;
+        let tops = [false, true].map(|last| self.copy.thread_field(last, self.python, top).flatten());
+        let end = tops.into_iter().flatten().max().ok_or(Undecided::Give)?;
+        let header = u64::from(self.python.layout.frame.localsplus.offset);
+        // What a call has left behind may look as it did.
+        while kept.last().is_some_and(|last| last.chunk == newest && last.frame.address.offset(header) > end) {
+            kept.pop();
         }
-        let current = [1, self.parts.len() - 2].map(|part| self.parts.get(part).and_then(|p| Addr::decode(&p.bytes)));
-        let found = self.frames_in_chunks(end, current)?;
-        self.choose_leaf(found, current)
+        let found = self.frames_in_chunks(kept, current)?;
+        self.choose_leaf(found, current, newest == 0 && end <= self.first_slot(0))
     }
 
-    fn thread_field(&self, part: usize, field: Field<Addr>) -> Result<Option<Addr>, Undecided> {
-        let skip = (field.offset - self.python.layout.thread.span.0) as usize;
-        let bytes = self.parts.get(part).and_then(|part| part.bytes.get(skip..skip + 8));
-        bytes.map(Addr::decode).ok_or(Undecided::Give)
+    /// Where the first frame of a chunk lies. The first slot of the first chunk is left free
+    /// (push_chunk, Python/pystate.c).
+    fn first_slot(&self, index: usize) -> Addr {
+        let data = u64::from(self.python.layout.chunk.data.map_or(24, |field| field.offset));
+        self.copy.plan.chunks[index].0.offset(data + if index == 0 { 8 } else { 0 })
     }
 
     /// The frames that lie one behind the other in the chunks, the outermost first.
-    fn frames_in_chunks(&self, end: Addr, current: [Option<Addr>; 2]) -> Result<Vec<Found>, Undecided> {
-        let mut found: Vec<Found> = Vec::new();
-        let data = u64::from(self.python.layout.chunk.data.map_or(24, |field| field.offset));
-        for (index, (chunk, bytes)) in self.plan.chunks.iter().enumerate() {
-            let newest = index + 1 == self.plan.chunks.len();
-            // The first slot of the first chunk is left free (push_chunk, Python/pystate.c).
-            let mut at = chunk.offset(data + if index == 0 { 8 } else { 0 });
-            let limit = if newest { end } else { chunk.offset(*bytes) };
-            let header = u64::from(self.python.layout.frame.localsplus.offset);
+    fn frames_in_chunks(&self, kept: Vec<Found>, current: [Option<Addr>; 2]) -> Result<Vec<Found>, Undecided> {
+        let mut found = kept;
+        let header = u64::from(self.python.layout.frame.localsplus.offset);
+        let chunks = &self.copy.plan.chunks;
+        let first = found.last().map_or(0, |last| last.chunk);
+        for (index, (chunk, bytes)) in chunks.iter().enumerate().skip(first) {
+            let newest = index + 1 == chunks.len();
+            let mut at = match found.last().filter(|last| last.chunk == index) {
+                Some(last) => last.end,
+                None => self.first_slot(index),
+            };
+            // Not where the live part ended before or after: meanwhile it may have been longer.
+            let limit = chunk.offset(*bytes);
             while at.offset(header) <= limit {
                 if found.len() >= MAX_FRAMES {
                     return Err(Undecided::Give);
                 }
-                match self.next_frame(at, &found, current)? {
+                match self.next_frame(at, index, &found, current)? {
                     Some(next) => {
-                        let size = next.code.frame_bytes.filter(|size| *size >= header).ok_or(Undecided::Give)?;
-                        at = at.offset(size);
+                        at = next.end;
                         found.push(next);
                     }
                     None if newest => return Ok(found),
@@ -206,78 +123,151 @@ impl Copy<'_> {
     }
 
     /// The frame at `at`, if there is a live one that was called by the last of `found`.
-    fn next_frame(&self, at: Addr, found: &[Found], current: [Option<Addr>; 2]) -> Result<Option<Found>, Undecided> {
+    fn next_frame(
+        &self,
+        at: Addr,
+        chunk: usize,
+        found: &[Found],
+        current: [Option<Addr>; 2],
+    ) -> Result<Option<Found>, Undecided> {
         let Some(frame) = self.copied(at) else { return Ok(None) };
         let Some(address) = frame.code else { return Ok(None) };
         if frame.stacktop == Some(0) && self.marks_leaf() && frame.owner != Some(0) {
             return Ok(None);
         }
-        let code = match self.codes.known(address) {
-            Some(code) => code,
-            // Not a code object: the slot holds what an earlier call left.
-            None => match self.codes.get(self.python, address) {
-                Ok(code) => code,
-                Err(_) => return Ok(None),
-            },
-        };
+        // If it is no code object, the slot holds what an earlier call left.
+        let Ok(code) = self.codes.get(self.python, address) else { return Ok(None) };
+        // It has returned: its stack pointer counts its variables until then.
+        if frame.stacktop == Some(0) && code.has_variables {
+            return Ok(None);
+        }
         // A generator function's frame lies here only until it has made the generator, and what it
         // leaves behind looks alive (RETURN_GENERATOR does not clear it).
         if code.is_generator() && current != [Some(at); 2] {
             return Ok(None);
         }
-        let callers = self.callers(&frame, found)?;
-        Ok(callers.map(|callers| Found { frame, code, callers }))
+        let Some(callers) = self.callers(&frame, chunk, found)? else { return Ok(None) };
+        let caller = callers.first().or(found.last().map(|last| &last.frame));
+        if caller.is_some_and(|caller| self.calls_none(caller, &frame)) {
+            return Ok(None);
+        }
+        let header = u64::from(self.python.layout.frame.localsplus.offset);
+        let size = code.frame_bytes.filter(|size| *size >= header).ok_or(Undecided::Give)?;
+        let lasti = code.lasti(self.python, &frame);
+        Ok(Some(Found { frame, code, lasti, callers, chunk, end: at.offset(size), placed: None }))
     }
 
-    /// The frames outside the chunks between `frame` and the last of `found`; `None` if it was not
+    /// The frames outside the chunks between `frame`, in the chunk of this number, and the last of `found`; `None` if it was not
     /// called from there, so that it is a left-over.
-    fn callers(&self, frame: &RawFrame, found: &[Found]) -> Result<Option<Vec<RawFrame>>, Undecided> {
+    fn callers(&self, frame: &RawFrame, chunk: usize, found: &[Found]) -> Result<Option<Vec<RawFrame>>, Undecided> {
+        let layout = self.python.layout;
         let expected = found.last().map(|last| last.frame.address);
         let mut callers = Vec::new();
-        let mut missing = self.plan.outside.clone();
         let mut next = frame.previous;
         while next != expected {
             let Some(at) = next else { return Ok(None) };
-            if self.is_in_chunks(at) || callers.len() > MAX_OUTSIDE {
+            if self.copy.is_in_chunks(at) || callers.len() > MAX_OUTSIDE {
                 return Ok(None);
             }
-            match self.copied(at) {
-                Some(outside) if self.plan.outside.contains(&at) => {
-                    next = outside.previous;
-                    callers.push(outside);
-                }
-                // Not copied at the same moment: copy again, with it and what lies behind it.
-                _ => {
-                    self.add_chain(at, &mut missing);
-                    return Err(Undecided::PlanAgain(missing));
-                }
-            }
+            let outside = self.caller(at)?;
+            next = outside.previous;
+            callers.push(outside);
+        }
+        // Nor are chunks, or pages, copied at the same moment.
+        let apart = |last: &Found| last.chunk != chunk || !share_page(last.frame.address, frame.localsplus(layout));
+        if !callers.is_empty() || found.last().is_some_and(apart) {
+            self.led(frame)?;
+            found.last().map_or(Ok(()), |last| self.waited(&last.frame))?;
         }
         Ok(Some(callers))
     }
 
-    /// Adds `first` and the frames outside the chunks behind it, read now, to `missing`.
-    fn add_chain(&self, first: Addr, missing: &mut BTreeSet<Addr>) {
-        let mut next = Some(first);
-        while let Some(at) = next.filter(|at| !self.is_in_chunks(*at)) {
-            if missing.len() > MAX_OUTSIDE || !missing.insert(at) {
-                break;
+    /// The frame at `at`, outside the chunks, of which another was called. Frames outside lie apart, and are
+    /// copied apart: only if none has moved between two copies were all of them as they are here at one
+    /// moment.
+    fn caller(&self, at: Addr) -> Result<RawFrame, Undecided> {
+        // What is not copied at the same moment has to be, with what lies behind it.
+        let frame = self.copied(at).ok_or_else(|| self.missing(at))?;
+        self.waited(&frame)?;
+        self.running(frame)
+    }
+
+    /// `frame`, if it lies in no generator or in one that runs: one that has ended still says who called it.
+    fn running(&self, frame: RawFrame) -> Result<RawFrame, Undecided> {
+        let layout = &self.python.layout;
+        let (Some(before), Some(executing)) = (RawFrame::state_before(layout), layout.generator.executing) else {
+            return Ok(frame);
+        };
+        let copies = Copies::new(&self.copy.parts, self.python.memory);
+        let state = frame.address.before(before).and_then(|at| copies.copied(at, 1)?.first().copied());
+        let runs = state.is_some_and(|state| i64::from(state) == executing.0);
+        if runs || !frame.is_in_generator(layout) { Ok(frame) } else { Err(Undecided::Give) }
+    }
+
+    /// The frame at `at`, outside the chunks, that called no other.
+    fn innermost(&self, at: Addr) -> Result<RawFrame, Undecided> {
+        let frame = self.copied(at).ok_or_else(|| self.missing(at))?;
+        self.led(&frame)?;
+        self.running(frame)
+    }
+
+    /// Nothing, if `frame` has not moved between two copies, or was copied once.
+    fn waited(&self, frame: &RawFrame) -> Result<(), Undecided> {
+        let again = self.second(frame.address);
+        again.filter(|again| again != frame).map_or(Ok(()), |_| Err(Undecided::Give))
+    }
+
+    /// Nothing, if `frame` was called from where it says in both copies of it. It may be the innermost, and have
+    /// moved.
+    fn led(&self, frame: &RawFrame) -> Result<(), Undecided> {
+        // Its stack pointer is 0 once it has returned.
+        let same = |again: &RawFrame| {
+            again.code == frame.code
+                && again.previous == frame.previous
+                && (again.stacktop == Some(0)) == (frame.stacktop == Some(0))
+        };
+        self.second(frame.address).filter(|again| !same(again)).map_or(Ok(()), |_| Err(Undecided::Give))
+    }
+
+    /// The second copy of the frame at `at`.
+    fn second(&self, at: Addr) -> Option<RawFrame> {
+        self.parsed(at, self.copy.second())
+    }
+
+    /// `first` and all other frames outside the chunks that the thread executes now have to be copied too:
+    /// from 3.12 on, every call from C leaves one.
+    fn missing(&self, first: Addr) -> Undecided {
+        let copies = Copies::new(&self.copy.parts, self.python.memory);
+        let python = Python::new(&copies, self.python.layout);
+        let current = self.python.current_frame(self.copy.thread).ok().flatten();
+        let mut missing = BTreeSet::from([first]);
+        // What calls have left behind may lead in circles.
+        let mut seen = HashSet::new();
+        for from in [Some(first), current] {
+            let mut next = from;
+            while let Some(at) = next.filter(|at| seen.insert(*at)) {
+                if !self.copy.is_in_chunks(at) && self.copied(at).is_none() {
+                    missing.insert(at);
+                }
+                if missing.len() > MAX_OUTSIDE {
+                    return Undecided::Give;
+                }
+                next = python.frame(at).ok().and_then(|frame| frame.previous);
             }
-            next = self.direct().frame(at).ok().and_then(|frame| frame.previous);
         }
-    }
-
-    fn direct(&self) -> Python<'_> {
-        *self.python
-    }
-
-    fn is_in_chunks(&self, at: Addr) -> bool {
-        self.plan.chunks.iter().any(|(chunk, bytes)| (*chunk..chunk.offset(*bytes)).contains(&at))
+        if missing.len() + self.copy.plan.outside.len() > MAX_OUTSIDE {
+            return Undecided::Give;
+        }
+        Undecided::Missing(missing)
     }
 
     fn copied(&self, at: Addr) -> Option<RawFrame> {
+        self.parsed(at, &self.copy.parts)
+    }
+
+    fn parsed(&self, at: Addr, parts: &[Part]) -> Option<RawFrame> {
         let span = self.python.layout.frame.span;
-        let copies = Copies::new(self.parts, self.python.memory);
+        let copies = Copies::new(parts, self.python.memory);
         let bytes = copies.copied(at.offset(u64::from(span.0)), (span.1 - span.0) as usize)?;
         self.python.parse_frame(at, bytes)
     }
@@ -287,86 +277,126 @@ impl Copy<'_> {
         self.python.layout.frame.stacktop.is_some()
     }
 
-    /// Finds the innermost frame, and joins everything into one stack, innermost first.
-    fn choose_leaf(&self, mut found: Vec<Found>, current: [Option<Addr>; 2]) -> Result<Vec<RawFrame>, Undecided> {
-        let [before, after] = current;
-        let place: HashMap<Addr, usize> = found.iter().enumerate().map(|(i, f)| (f.frame.address, i)).collect();
-        let outside = |at: Option<Addr>| at.is_some_and(|at| !self.is_in_chunks(at));
-        if outside(before) || outside(after) {
-            return match before.filter(|_| before == after) {
-                Some(at) => self.led_from_outside(at, found, &place),
-                None => Err(Undecided::Give),
-            };
-        }
-        let agreed = before.filter(|_| before == after).and_then(|at| place.get(&at).copied());
-        let leaf = if self.marks_leaf() {
-            let executing = found.iter().rposition(|f| f.frame.stacktop == Some(-1)).ok_or(Undecided::Give)?;
-            if agreed.is_some_and(|agreed| agreed > executing) {
-                return Err(Undecided::Give);
-            }
-            // -1 marks a frame that executes: the innermost one, and those inside a C call. What lies
-            // above it has returned and is empty; else a call is just being made, and the mark of its
-            // frame is not set yet.
-            let above = found.get(executing + 1);
-            let empty = above.is_none_or(|f| f.frame.stacktop == Some(0) && f.code.has_variables);
-            if !empty && agreed != Some(executing) {
-                return Err(Undecided::Give);
-            }
-            executing
-        } else {
-            agreed.or(found.len().checked_sub(1)).ok_or(Undecided::Give)?
+    /// Whether `caller` executes and so has not called `callee`: calls from C are marked, in the callee or by a
+    /// frame of their own.
+    fn calls_none(&self, caller: &RawFrame, callee: &RawFrame) -> bool {
+        let not_by_c = match callee.called_by_c {
+            Some(by_c) => !by_c,
+            None => self.tells_entries() && !caller.is_entry(self.python.layout),
         };
-        found.truncate(leaf + 1);
-        self.join(Vec::new(), found)
+        caller.stacktop == Some(EXECUTES) && not_by_c
     }
 
-    /// The innermost frame lies outside the chunks: a generator or coroutine runs.
-    fn led_from_outside(
+    /// Finds the innermost frame. `empty` tells that the chunks hold none.
+    fn choose_leaf(
         &self,
-        at: Addr,
         mut found: Vec<Found>,
-        place: &HashMap<Addr, usize>,
-    ) -> Result<Vec<RawFrame>, Undecided> {
-        let mut stack = Vec::new();
-        let mut next = Some(at);
-        while let Some(at) = next {
-            if let Some(index) = place.get(&at) {
-                found.truncate(index + 1);
-                return self.join(stack, found);
-            }
-            if self.is_in_chunks(at) || stack.len() > MAX_OUTSIDE {
+        current: [Option<Addr>; 2],
+        empty: bool,
+    ) -> Result<Decided, Undecided> {
+        let [before, after] = current;
+        if empty && current == [None; 2] {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let outside = |at: &Addr| !self.copy.is_in_chunks(*at);
+        if before == after && before.as_ref().is_some_and(outside) {
+            return self.led_from_outside(before, found);
+        }
+        if self.hides(&found, current) {
+            return Err(Undecided::Give);
+        }
+        if !self.marks_leaf() {
+            if before.as_ref().is_some_and(outside) || after.as_ref().is_some_and(outside) {
                 return Err(Undecided::Give);
             }
-            match self.copied(at) {
-                Some(frame) if self.plan.outside.contains(&at) => {
-                    next = frame.previous;
-                    stack.push(frame);
-                }
-                _ => {
-                    let mut missing = self.plan.outside.clone();
-                    self.add_chain(at, &mut missing);
-                    return Err(Undecided::PlanAgain(missing));
-                }
+            let last = found.last().ok_or(Undecided::Give)?;
+            // One that has returned says so, if it has variables.
+            if last.frame.stacktop == Some(0) {
+                let leaf = agreed(&found, current).ok_or(Undecided::Give)?;
+                found.truncate(leaf + 1);
             }
+            return Ok((found, Vec::new()));
+        }
+        // A generator began or ended meanwhile: it tells itself whether it executes.
+        for at in [after, before].into_iter().flatten().filter(outside) {
+            let frame = self.copied(at).ok_or_else(|| self.missing(at))?;
+            if frame.stacktop == Some(EXECUTES) {
+                return self.led_from_outside(Some(at), found);
+            }
+        }
+        let leaf = self.marked_leaf(&found, agreed(&found, current)).ok_or(Undecided::Give)?;
+        found.truncate(leaf + 1);
+        Ok((found, Vec::new()))
+    }
+
+    /// Whether the innermost frame lies in a chunk, but not behind those `found`: what runs while a frame is
+    /// cleared is called by that frame's caller.
+    fn hides(&self, found: &[Found], current: [Option<Addr>; 2]) -> bool {
+        let at = current[0].filter(|_| current[0] == current[1] && agreed(found, current).is_none());
+        let Some(frame) = at.and_then(|at| self.copied(at)) else { return false };
+        if self.marks_leaf() {
+            return frame.stacktop == Some(EXECUTES);
+        }
+        let callers = found.split_last().map_or(&[][..], |(_, callers)| callers);
+        callers.iter().rev().any(|caller| Some(caller.frame.address) == frame.previous)
+    }
+
+    /// The innermost of `found`, by the marks that frames bear until 3.13: one that executes has no
+    /// stack pointer, and neither have those that wait for a call of C. A frame that calls a Python
+    /// function has one, so that while a call or a return is being made none may be marked.
+    fn marked_leaf(&self, found: &[Found], agreed: Option<usize>) -> Option<usize> {
+        let executing = found.iter().rposition(|found| found.frame.stacktop == Some(EXECUTES));
+        let Some(executing) = executing else { return agreed };
+        if let Some(agreed) = agreed.filter(|agreed| *agreed >= executing) {
+            // One call further, from C, it is just being made or has just returned; more have come and gone.
+            return Some(agreed).filter(|agreed| *agreed <= executing + 1);
+        }
+        // Something above it was called from C, or C has called it before.
+        (executing + 1 == found.len()).then_some(executing)
+    }
+
+    /// Whether calls from C are marked by a frame of their own (3.12+).
+    fn tells_entries(&self) -> bool {
+        self.python.layout.frame.owner_cstack.is_some()
+    }
+
+    /// The innermost frame, `at`, lies outside the chunks: a generator or coroutine runs.
+    fn led_from_outside(&self, at: Option<Addr>, mut found: Vec<Found>) -> Result<Decided, Undecided> {
+        let mut chain = Vec::new();
+        let mut next = at;
+        while let Some(at) = next {
+            if let Some(index) = found.iter().rposition(|found| found.frame.address == at) {
+                let executing = |found: &Found| found.frame.stacktop == Some(EXECUTES);
+                if found.iter().skip(index + 1).any(executing) {
+                    return Err(Undecided::Give);
+                }
+                self.waited(&found[index].frame)?;
+                found.truncate(index + 1);
+                // What executes has called no generator, unless by way of C: it was copied before.
+                let by_c = chain.iter().any(|frame: &RawFrame| frame.is_entry(self.python.layout));
+                if found.last().is_some_and(executing) && self.tells_entries() && !by_c {
+                    chain.clear();
+                }
+                return Ok((found, chain));
+            }
+            if self.copy.is_in_chunks(at) || chain.len() > MAX_OUTSIDE {
+                return Err(Undecided::Give);
+            }
+            let frame = if chain.is_empty() { self.innermost(at)? } else { self.caller(at)? };
+            if chain.last().is_some_and(|callee| self.calls_none(&frame, callee)) {
+                return Err(Undecided::Give);
+            }
+            next = frame.previous;
+            chain.push(frame);
         }
         // It leads to the root without touching a chunk: then nothing may be alive in them.
-        if found.is_empty() { Ok(stack) } else { Err(Undecided::Give) }
+        if found.is_empty() { Ok((found, chain)) } else { Err(Undecided::Give) }
     }
+}
 
-    fn join(&self, mut stack: Vec<RawFrame>, found: Vec<Found>) -> Result<Vec<RawFrame>, Undecided> {
-        for (index, found) in found.into_iter().rev().enumerate() {
-            let lasti = found.code.lasti(self.python, &found.frame);
-            let inside = (0..found.code.size).contains(&lasti);
-            // The pointer of a frame that has just been made may still be that of an earlier call
-            // in the same place; that of a caller cannot.
-            if index > 0 && !inside {
-                return Err(Undecided::Give);
-            }
-            if inside || !stack.is_empty() {
-                stack.push(found.frame);
-            }
-            stack.extend(found.callers);
-        }
-        Ok(stack)
-    }
+/// Which of `found` both copies of the pointer to the innermost frame point at. The leaf is at the
+/// end: looking for it from there is short.
+fn agreed(found: &[Found], [before, after]: [Option<Addr>; 2]) -> Option<usize> {
+    let at = before.filter(|_| before == after)?;
+    found.iter().rposition(|found| found.frame.address == at)
 }

@@ -16,27 +16,27 @@
 //! ```
 
 mod code;
+mod copy_plan;
 mod dicts;
 mod frames;
 mod frontier;
-
 mod instances;
 mod line_table;
 mod numbers;
 mod runtime;
 mod sequences;
+mod stack_copy;
 mod strings;
 mod types;
 mod variables;
 
 pub use code::{Code, CodeCache};
 pub use dicts::Item;
-pub use frames::{End, MAX_FRAMES, RawFrame, Walk};
-pub use frontier::Frontier;
-
+pub use frames::{End, MAX_FRAMES, RawFrame, Stack, Walk};
 pub use line_table::{LineTable, Position};
 pub use numbers::Int;
 pub use runtime::{InterpreterState, ThreadState};
+pub use stack_copy::{Placed, StackCopy};
 pub use strings::Text;
 pub use types::{TypeFlags, flag};
 pub use variables::{Variable, VariableKind};

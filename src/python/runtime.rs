@@ -49,6 +49,10 @@ impl Python<'_> {
         let layout = &self.layout.thread;
         let first = self.get(interpreter.address, self.layout.interpreter.threads_head);
         let mut list = self.list(first, MAX_THREADS, |address| {
+            // Not so where the thread has ended and its memory serves another purpose.
+            if self.get(address, layout.interpreter)? != Some(interpreter.address) {
+                return Err(Fault::Implausible(address, "a thread of the interpreter"));
+            }
             let thread = ThreadState {
                 address,
                 id: self.get(address, layout.thread_id)?,

@@ -43,7 +43,6 @@ const OPTIMIZED: i32 = 1;
 const VARARGS: i32 = 4;
 const VARKEYWORDS: i32 = 8;
 /// `co_localspluskinds` (Include/internal/pycore_code.h, 3.11+).
-const FAST_HIDDEN: u8 = 0x10;
 const FAST_LOCAL: u8 = 0x20;
 const FAST_CELL: u8 = 0x40;
 const FAST_FREE: u8 = 0x80;
@@ -116,8 +115,6 @@ impl Python<'_> {
                 _ => return None,
             };
             let in_cell = kind & (FAST_CELL | FAST_FREE) != 0;
-            // The variable of an inlined comprehension is bound only while that runs.
-            let _hidden = kind & FAST_HIDDEN;
             Some(Slot { name: name?, kind: role, index: index as u64, in_cell })
         };
         Ok(names.into_iter().zip(kinds).enumerate().filter_map(slot).collect())

@@ -1,7 +1,7 @@
 //! Who holds the GIL, who waits for it, and whether garbage is being collected.
 
 use crate::address::Addr;
-use crate::memory::Part;
+use crate::layout::Word;
 use crate::python::{InterpreterState, Python};
 use crate::target::{Root, Target};
 
@@ -14,6 +14,8 @@ pub struct GilPlace {
     current_thread: Option<Addr>,
     /// Whether the collector runs.
     collecting: Option<Addr>,
+    /// A pointer to the thread that has stopped all others (3.13+).
+    requester: Option<Addr>,
     /// `[start, end)`: a thread that sleeps on a futex in here waits for it.
     range: Option<(u64, u64)>,
     /// The futex of 2.7's and 3.1's lock.
@@ -27,8 +29,9 @@ pub struct Gil {
     pub known: bool,
     /// The thread that holds it.
     pub holder: Option<Addr>,
-    /// Whether garbage is being collected; false where it cannot be told.
-    pub collecting: bool,
+    /// The thread that collects garbage: it holds the GIL, or without one has stopped all others. `None`
+    /// where it cannot be told; without a GIL also while finalizers run, for which it lets the others go.
+    pub collector: Option<Addr>,
 }
 
 impl GilPlace {
@@ -41,22 +44,25 @@ impl GilPlace {
             (None, Root::Runtime(at), Some(shared)) => Some(field(at, shared.offset)),
             _ => None,
         };
+        let requester = layout.interpreter.stop_the_world_requester.filter(|_| layout.free_threaded());
+        let requester = requester.map(|own| field(interpreter.address, own.offset));
         let gil = layout.interpreter.gil.and_then(|own| python.get(interpreter.address, own).ok().flatten());
         let range = match (gil, layout.gil.size) {
             (Some(at), Some(size)) => Some((at.get(), field(at, size.0).get())),
             _ => target.anchors.gil_range,
         };
         let lock = target.anchors.gil_lock.and_then(|at| python.memory.u64(at).ok());
-        Self { gil, current_thread: target.anchors.current_thread, collecting, range, lock }
+        Self { gil, current_thread: target.anchors.current_thread, collecting, requester, range, lock }
     }
 
-    /// What to read so that the state of the GIL is known.
-    pub fn parts(&self, python: &Python<'_>) -> Vec<Part> {
+    /// What to read so that the state of the GIL is known: address, and how many bytes.
+    pub fn ranges(&self, python: &Python<'_>) -> Vec<(Addr, usize)> {
         let (start, end) = python.layout.gil.span;
-        let gil = self.gil.map(|at| Part::new(at.offset(u64::from(start)), (end - start) as usize));
-        let holder = self.current_thread.map(|at| Part::new(at, 8));
-        let collecting = self.collecting.map(|at| Part::new(at, 4));
-        [gil, holder, collecting].into_iter().flatten().collect()
+        let gil = self.gil.map(|at| (at.offset(u64::from(start)), (end - start) as usize));
+        let holder = self.current_thread.map(|at| (at, Addr::SIZE));
+        let collecting = self.collecting.map(|at| (at, 4));
+        let requester = self.requester.map(|at| (at, Addr::SIZE));
+        [gil, holder, collecting, requester].into_iter().flatten().collect()
     }
 
     /// The state of the GIL now.
@@ -72,10 +78,13 @@ impl GilPlace {
             // The last holder is not cleared when the GIL is released: it counts only while locked.
             let held = enabled && locked == Ok(1);
             let holder = held.then(|| python.get(at, last_holder).ok().flatten()).flatten();
-            return Gil { known: enabled && locked.is_ok(), holder, collecting };
+            let requester = || self.requester.and_then(|at| python.memory.pointer(at).ok().flatten());
+            let collector = if enabled { holder } else { requester() };
+            return Gil { known: enabled && locked.is_ok(), holder, collector: collector.filter(|_| collecting) };
         }
-        let holder = self.current_thread.map(|at| python.memory.pointer(at));
-        Gil { known: matches!(holder, Some(Ok(_))), holder: holder.and_then(Result::ok).flatten(), collecting }
+        let known = self.current_thread.map(|at| python.memory.pointer(at));
+        let holder = known.as_ref().and_then(|holder| holder.as_ref().ok().copied().flatten());
+        Gil { known: matches!(known, Some(Ok(_))), holder, collector: holder.filter(|_| collecting) }
     }
 
     /// What tells this GIL from others: interpreters may share one.

@@ -31,7 +31,8 @@ impl NativeId {
 pub struct NativeIds {
     /// From the id inside the process's pid namespace to the id here.
     here: HashMap<u64, Pid>,
-    /// From `pthread_t` to the id inside, where Python does not know that (before 3.11).
+    /// From `pthread_t` to the id inside, where Python does not know that: before 3.11, and of a child of
+    /// a fork that Python was not told of, as uWSGI makes them.
     by_pthread: HashMap<u64, u64>,
 }
 
@@ -44,7 +45,8 @@ impl NativeIds {
     pub fn read(pid: Pid, python: &Python<'_>, threads: &[ThreadState]) -> Self {
         let pairs = os::native_ids(pid).unwrap_or_default();
         let here: HashMap<u64, Pid> = pairs.into_iter().map(|(inside, here)| (u64::from(inside.0), here)).collect();
-        let unknown: Vec<u64> = threads.iter().filter(|t| t.native_id.is_none()).map(|t| t.id).collect();
+        let is_unknown = |thread: &&ThreadState| thread.native_id.is_none_or(|id| id != 0 && !here.contains_key(&id));
+        let unknown: Vec<u64> = threads.iter().filter(is_unknown).map(|thread| thread.id).collect();
         let by_pthread = if unknown.is_empty() { HashMap::new() } else { by_pthread(python, &unknown, &here) };
         Self { here, by_pthread }
     }
@@ -52,9 +54,12 @@ impl NativeIds {
     /// The kernel's thread of `thread`.
     pub fn of(&self, thread: &ThreadState) -> NativeId {
         // 0 is a thread that is about to start.
-        let inside = thread.native_id.filter(|id| *id != 0).or_else(|| self.by_pthread.get(&thread.id).copied());
-        match inside {
-            Some(inside) => self.here.get(&inside).map_or(NativeId::Ended, |here| NativeId::Known(*here)),
+        let told = thread.native_id.filter(|id| *id != 0);
+        let found = || self.by_pthread.get(&thread.id).copied();
+        let known = |inside: u64| self.here.get(&inside).copied();
+        match told.and_then(known).or_else(|| found().and_then(known)) {
+            Some(here) => NativeId::Known(here),
+            None if told.or_else(found).is_some() => NativeId::Ended,
             None => NativeId::Unknown,
         }
     }

@@ -1,9 +1,8 @@
 //! One look at one thread: choosing how to read it so that what is read is true.
 
-use crate::address::Pid;
-use crate::os::{Activity, StopError, ThreadStatus, Tracer};
+use crate::os::{self, Activity, StopError, ThreadFiles, Tracer};
 use crate::stacks::Read;
-use crate::stacks::identity::NativeId;
+use std::time::Duration;
 
 /// Whether running threads may be stopped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -17,73 +16,83 @@ pub enum Pausing {
     Never,
 }
 
+/// A thread to look at, and the ways in which its stack can be read.
+pub trait Subject {
+    /// What the kernel tells of it.
+    fn kernel(&mut self) -> &mut ThreadFiles;
+
+    /// What it is doing.
+    fn activity(&mut self) -> Activity {
+        self.kernel().activity()
+    }
+
+    /// Reads it as it stands, without regard to what it is doing; `stopped` tells that it cannot be
+    /// doing anything. False if it stood between two instructions that belong together.
+    fn exact(&mut self, stopped: bool) -> bool;
+
+    /// Reads it while it runs, from a single copy. False if that does not decide its stack.
+    fn deduce(&mut self) -> bool;
+
+    /// It stood still from then to then, by [`os::now`].
+    fn stood(&mut self, _from: Duration, _to: Duration) {}
+}
+
 /// How often a thread that wakes up while it is read, or was stopped between two instructions, is
 /// begun with anew before it is given up: both are over in less than a microsecond.
 const MAX_LOOKS: usize = 5;
 
-/// A look at a thread: what the kernel said of it, how it was read, and what that yielded.
-pub struct Look<T> {
-    /// What the kernel said before.
-    pub status: Option<ThreadStatus>,
-    /// How it was read.
-    pub read: Read,
-    /// What was read.
-    pub value: T,
-}
-
-/// Reads a thread in the way that is true at the least cost: as it is while it sleeps; by `deduce`
-/// from a single copy while it runs; stopped, if that decides nothing; and if it may not or cannot
-/// be stopped, as it is, marked undecided.
-///
-/// `exact` reads the thread as it stands, without regard to what it is doing; `is_torn` tells of what
-/// it yields that the thread was stopped between two instructions that belong together: it then is
-/// let go and stopped again, a moment later.
-pub fn look<T>(
-    pid: Pid,
-    id: NativeId,
+/// Reads a thread in the way that is true at the least cost: as it is while it sleeps; deduced from a
+/// single copy while it runs; stopped, if that decides nothing; and if it may not or cannot be stopped,
+/// as it is, marked undecided. `activity` is what it did a moment ago, after the kernel was asked how
+/// often it had run; returns what it did when it was read, or `None` if it has ended.
+pub fn look(
+    subject: &mut impl Subject,
+    mut activity: Activity,
     pausing: Pausing,
     tracer: &Tracer,
-    mut exact: impl FnMut() -> T,
-    mut deduce: impl FnMut() -> Option<T>,
-    is_torn: impl Fn(&T) -> bool,
-) -> Look<T> {
-    let tid = match id {
-        NativeId::Known(tid) => tid,
-        // What it left behind stays as it is.
-        NativeId::Ended => return Look { status: None, read: Read::Blocked, value: exact() },
-        NativeId::Unknown => return Look { status: None, read: Read::Undecided, value: exact() },
-    };
-    let mut status = ThreadStatus::read(pid, tid);
+) -> Option<(Activity, Read)> {
     for _ in 0..MAX_LOOKS {
-        if !matches!(status.activity, Activity::Running | Activity::Gone) {
-            let value = exact();
-            let after = ThreadStatus::read(pid, tid);
-            if status.slept_until(&after) {
-                return Look { status: Some(status), read: Read::Blocked, value };
+        match activity {
+            Activity::Gone => break,
+            Activity::Running => {}
+            Activity::Blocked(_) | Activity::Asleep | Activity::Stopped => {
+                subject.exact(false);
+                if subject.kernel().slept_on() {
+                    return Some((activity, Read::Blocked));
+                }
+                activity = subject.activity();
+                continue;
             }
-            status = after;
-            continue;
         }
-        if pausing != Pausing::Always
-            && let Some(value) = deduce()
-        {
-            return Look { status: Some(status), read: Read::Deduced, value };
+        if pausing != Pausing::Always && subject.deduce() {
+            return Some((activity, Read::Deduced));
         }
         if pausing == Pausing::Never {
             break;
         }
-        let running = || ThreadStatus::read(pid, tid).activity == Activity::Running;
-        match tracer.stop(tid, running) {
+        let tid = subject.kernel().tid();
+        match tracer.stop(tid, || subject.activity() == Activity::Running) {
             Ok(stopped) => {
-                let value = exact();
+                let from = os::now();
+                let whole = subject.exact(true);
+                // The thread runs before its tracer does: on a crowded machine the call that lets it go may
+                // take long to return.
+                let to = os::now();
                 drop(stopped);
-                if !is_torn(&value) {
-                    return Look { status: Some(status), read: Read::Stopped, value };
+                subject.stood(from, to);
+                if whole {
+                    return Some((activity, Read::Stopped));
                 }
+                // It is let go and stopped again, a moment later.
             }
-            Err(StopError::Blocked) => status = ThreadStatus::read(pid, tid),
+            Err(StopError::Blocked) => activity = subject.activity(),
             Err(StopError::Refused | StopError::Gone | StopError::TooSlow) => break,
         }
     }
-    Look { status: Some(status), read: Read::Undecided, value: exact() }
+    // What a thread that has ended left behind means nothing.
+    if subject.activity() == Activity::Gone {
+        return None;
+    }
+    subject.exact(false);
+    Some((activity, Read::Undecided))
 }

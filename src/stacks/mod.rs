@@ -17,8 +17,11 @@ mod gil;
 mod identity;
 mod look;
 mod reader;
+mod state;
 
-pub use look::Pausing;
+pub use gil::{Gil, GilPlace};
+pub use identity::{NativeId, NativeIds, names};
+pub use look::{Pausing, Subject, look};
 
 use crate::address::{Addr, Pid};
 use crate::objects::{Limits, Value};
@@ -77,7 +80,7 @@ pub enum State {
     Suspended,
     /// Stopped by a signal such as SIGSTOP, or by a debugger.
     Stopped,
-    /// Ended, or its kernel thread is not known.
+    /// Its kernel thread is not known, or has ended ([`Thread::ended`]).
     Unknown,
 }
 
@@ -116,6 +119,10 @@ pub struct Thread {
     pub comm: Option<String>,
     /// What it is doing.
     pub state: State,
+    /// Whether its kernel thread has ended, though Python lists it still: a child of fork lists the
+    /// threads of its parent (2.7), and a daemon thread may end without Python's knowing. Its frames
+    /// are what it left behind; that memory is nobody's, so what is read of it is never exact.
+    pub ended: bool,
     /// Whether it holds the GIL; `None` where there is none, or it cannot be told.
     pub gil: Option<bool>,
     /// The system call it waits in.
@@ -133,9 +140,12 @@ pub struct Thread {
 }
 
 impl Thread {
-    /// Whether nothing of it is missing.
+    /// Whether nothing of it is missing; of a thread that has ended nothing can be.
     pub fn is_complete(&self) -> bool {
         let variables = |frame: &Frame| frame.locals.as_ref().is_none_or(|locals| locals.fault.is_none());
+        if self.ended {
+            return true;
+        }
         self.end == End::Root && self.read != Read::Undecided && self.frames.iter().all(variables)
     }
 }

@@ -1,5 +1,5 @@
 # -*- coding: utf-8 -*-
-"""Generators, `yield from` and coroutines that run for ever. Threads: first argument (0).
+"""Generators, `yield from` and coroutines that run for ever. Threads: first argument (0), depth: second (0).
 
 As busy_tree.py; names are unique, so are the files of extra.files = [this, "<since 3.3>", "<since 3.6>"].
 """
@@ -54,6 +54,13 @@ def g_6(n):
 
 def root():
     while True:
+        down(DEPTH)  # -> down
+
+
+def down(n):
+    if n:
+        return down(n - 1)  # -> down
+    for _ in range(20):
         once()  # -> once
 
 
@@ -161,6 +168,8 @@ EDGES = edges_of(source_of(os.path.join(truth.HERE, "busy_generators.py")).split
 
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    DEPTH = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    truth.allow_depth(DEPTH)
     # The lines of run_until_told are below the sources: given here.
     EDGES["once"].append(["run_until_told", run_until_told.__code__.co_firstlineno + 2])
     if sys.version_info >= (3, 3):

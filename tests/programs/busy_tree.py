@@ -1,5 +1,6 @@
 # -*- coding: utf-8 -*-
 """A call tree that runs for ever; every function is called on lines of its own. Threads: first argument (0).
+Second argument (0): it hangs below so many calls of one function, which are made anew every few turns.
 
 extra.edges = {child: [[parent, line of the call], …]}: any observed stack, down to extra.root, must be a path of it.
 The main thread spins too when no threads are asked for; else it waits (in truth.wait).
@@ -125,6 +126,13 @@ def f_17(a, b):
 
 def root():
     while True:
+        down(DEPTH)  # -> down
+
+
+def down(n):
+    if n:
+        return down(n - 1)  # -> down
+    for _ in range(20):
         f_0(1)  # -> f_0
 
 
@@ -136,6 +144,8 @@ def run_until_told():
 
 if __name__ == "__main__":
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 0
+    DEPTH = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    truth.allow_depth(DEPTH)
     threads = [truth.start("busy-%d" % n, root) for n in range(count)]
     truth.tell({"edges": edges_of(source_of(os.path.join(truth.HERE, "busy_tree.py"))),
                 "root": "root" if count else "run_until_told", "file": f_0.__code__.co_filename,

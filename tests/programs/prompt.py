@@ -19,7 +19,7 @@ class Prompt(object):
 
 def teller(main):
     import truth
-    truth.wait_blocked(main, 0)
+    truth.wait_blocked(main, 0, fd=0)
     threads = truth.threads_truth(sys._getframe())
     for thread in threads:
         if thread["telling"]:  # it goes on from here

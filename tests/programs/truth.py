@@ -92,6 +92,32 @@ def _ident():
     return thread.get_ident() if PY2 else threading.get_ident()
 
 
+def allow_depth(depth):
+    """Let threads started from now on make so many calls, where each costs C stack too."""
+    if depth > 500:
+        sys.setrecursionlimit(depth + 1000)
+        threading.stack_size(512 << 20)
+
+
+# --- time -------------------------------------------------------------------
+
+if hasattr(time, "clock_gettime"):
+    def clock(number):
+        """A clock of clock_gettime(2): 1 is CLOCK_MONOTONIC, 3 is CLOCK_THREAD_CPUTIME_ID. In ns."""
+        return int(time.clock_gettime(number) * 1e9)
+else:
+    class _Timespec(ctypes.Structure):
+        _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+    _libc = ctypes.CDLL(None)
+
+    def clock(number):
+        """As above."""
+        now = _Timespec()
+        _libc.clock_gettime(number, ctypes.byref(now))
+        return now.seconds * 10 ** 9 + now.nanoseconds
+
+
 # --- a gate: threads that read it block until release() ----------------------
 
 gate, _gate_end = os.pipe()
@@ -121,11 +147,12 @@ def _look(tid):
         return None
 
 
-def wait_blocked(tids, syscall=None, timeout=60):
+def wait_blocked(tids, syscall=None, timeout=60, fd=None):
     """Wait until the threads are blocked in a system call and stay there.
 
     Three equal looks, the GIL given away between them: a thread that only waited
-    for the GIL has run in between. `syscall`: insist on this number.
+    for the GIL has run in between. `syscall`: insist on this number, `fd`: on this first
+    argument, for reading a file from a slow disk takes as long.
     """
     tids = set([tids] if isinstance(tids, INTEGERS) else tids)
     last, same, end = {}, dict.fromkeys(tids, 0), time.time() + timeout
@@ -134,7 +161,8 @@ def wait_blocked(tids, syscall=None, timeout=60):
             now = _look(tid)
             good = now and now[0] in b"SD" and now[1].strip() != b"running"
             if good and syscall is not None:
-                good = now[1].split()[0] == str(syscall).encode()
+                call = now[1].split()
+                good = call[0] == str(syscall).encode() and (fd is None or int(call[1], 16) == fd)
             same[tid] = same[tid] + 1 if good and last.get(tid) == now else 0
             last[tid] = now
             if same[tid] >= 2:

@@ -1,6 +1,6 @@
 //! Very many threads, very deep stacks, very long texts, texts that a terminal would obey.
 
-use crate::scenario::{STANDING, Target, dump, names, run, these, thread_in, threads, threads_of, until};
+use crate::scenario::{Folder, STANDING, Target, dump, names, run, these, thread_in, threads, threads_of, until};
 use std::collections::BTreeSet;
 
 #[test]
@@ -138,7 +138,12 @@ main()
 os._exit(0)
 ";
     for python in these(&["2.7-pyenv", "3.8-pyenv", "3.12-pyenv", "3.13-pyenv", "3.14"]) {
-        let mut target = Target::start(python.command().args(["-c", script, "argument\x1b[31m\u{202e}"]));
+        // Of a command line the beginning is shown: the program is in a file.
+        let folder = Folder::new();
+        std::fs::write(folder.join("program.py"), script).expect("a program");
+        let mut target = Target::start(
+            python.command().current_dir(folder.join("")).arg("program.py").arg("argument\x1b[31m\u{202e}"),
+        );
         target.wait_for("ready");
         target.settle(2);
         let pid = target.pid.to_string();

@@ -1,6 +1,6 @@
 //! Interpreters whose file was deleted, replaced, renamed or stripped of all it says about itself.
 
-use crate::scenario::{Folder, Python, STANDING, Target, assert_standing, run, these};
+use crate::scenario::{Folder, Python, STANDING, Target, assert_standing, dump, run, these};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -69,8 +69,10 @@ fn library_deleted() {
     for python in these(KINDS) {
         let copy = Copy::of(&python);
         let target = copy.start();
+        file_is_said(&target, "library", "");
         fs::remove_file(&copy.binary).expect("deleted");
         assert_standing(target.pid, &python.version);
+        file_is_said(&target, "library", "deleted since");
     }
 }
 
@@ -79,9 +81,20 @@ fn executable_deleted() {
     for python in these(KINDS) {
         let copy = Copy::of(&python);
         let target = copy.start();
+        file_is_said(&target, "executable", "");
         fs::remove_file(&copy.program).expect("deleted");
         assert_standing(target.pid, &python.version);
+        file_is_said(&target, "executable", "deleted since");
     }
+}
+
+/// Fails unless `doctor` says `words` of the file `subject`, and of no file where these are none.
+#[track_caller]
+fn file_is_said(target: &Target, subject: &str, words: &str) {
+    let answer = run(["doctor", &target.pid.to_string()]).ended(0);
+    let line = answer.out.lines().find(|line| line.starts_with(&format!("ok   {subject} ")));
+    let line = line.unwrap_or_else(|| panic!("{answer:?}"));
+    assert!(line.contains(words) && line.contains("since") != words.is_empty(), "{line}");
 }
 
 #[test]
@@ -105,6 +118,7 @@ fn library_replaced_by_another_release() {
         copy_file(&other.binary, &new);
         fs::rename(&new, &copy.binary).expect("replaced");
         assert_standing(target.pid, &python.version);
+        file_is_said(&target, "library", "replaced since");
     }
 }
 
@@ -241,6 +255,72 @@ fn without_a_version() {
         Copy::edit(&copy.binary, |bytes| hide(bytes, &["Py_Version", "Py_GetVersion"]));
         let target = copy.start();
         assert_standing(target.pid, &python.version);
+    }
+}
+
+/// A pre-release, for which there is no table: read by its own debug info.
+#[test]
+fn release_without_a_table() {
+    for python in these(&["3.11-pyenv", "3.12-pyenv", "3.13-pyenv", "3.13t"]) {
+        let copy = Copy::of(&python);
+        let version = make_alpha(&copy.binary, &python.version);
+        let target = copy.start();
+        assert_standing(target.pid, &version);
+        doctor_says(target.pid, &format!("the debug info of {}", copy.binary.display()));
+    }
+}
+
+/// A later release, to which the table of its series may be stretched: debug info leaves no doubt.
+#[test]
+fn release_later_than_its_table() {
+    for python in these(&["3.8-pyenv", "3.10-pyenv"]) {
+        let copy = Copy::of(&python);
+        let (series, micro) = python.version.rsplit_once('.').expect("a version");
+        let version = format!("{series}.99");
+        assert_eq!(micro.len(), 2, "as long as its name");
+        Copy::edit(&copy.binary, |bytes| overwrite(bytes, python.version.as_bytes(), version.as_bytes()));
+        let target = copy.start();
+        assert_standing(target.pid, &version);
+        doctor_says(target.pid, &format!("the debug info of {}", copy.binary.display()));
+    }
+}
+
+/// The same where the debug info lies in a file of its own, named by build id.
+#[test]
+fn release_without_a_table_and_its_debug_file() {
+    for python in these(&["3.11-bookworm", "3.14", "3.15"]) {
+        let root = python.root.as_ref().expect("a root");
+        let folder = Folder::new();
+        let binary = folder.join("program");
+        copy_file(&python.binary, &binary);
+        let version = make_alpha(&binary, &python.version);
+        let target = Target::standing(&mut by_loader(root, &binary));
+        let answer = dump(target.pid).ended(1);
+        assert!(answer.error().contains("there is none for build id"), "{answer:?}");
+        assert!(answer.err.contains("hint: install the debug package"), "{answer:?}");
+        fs::create_dir_all(folder.join("usr/lib")).expect("a folder");
+        std::os::unix::fs::symlink(root.join("usr/lib/debug"), folder.join("usr/lib/debug")).expect("a link");
+        assert_standing(target.pid, &version);
+        doctor_says(target.pid, ".debug");
+    }
+}
+
+/// Makes of `binary`, a release of `version`, the first alpha of its series; returns that version.
+fn make_alpha(binary: &Path, version: &str) -> String {
+    let numbers: Vec<u32> = version.split('.').map(|number| number.parse().expect("a number")).collect();
+    let &[major, minor, micro] = numbers.as_slice() else { panic!("{version}") };
+    // PY_VERSION_HEX, as it stands in Py_Version and in the debug offsets.
+    let hex = |micro: u32, level: u32| (major << 24 | minor << 16 | micro << 8 | level).to_le_bytes();
+    Copy::edit(binary, |bytes| overwrite(bytes, &hex(micro, 0xf0), &hex(0, 0xa1)));
+    format!("{major}.{minor}.0a1")
+}
+
+/// Writes `new` wherever `old` stands in the data of a program.
+fn overwrite(bytes: &mut [u8], old: &[u8], new: &[u8]) {
+    let mut from = 0;
+    while let Some(at) = find(&bytes[from..], old) {
+        bytes[from + at..from + at + new.len()].copy_from_slice(new);
+        from += at + new.len();
     }
 }
 

@@ -1,9 +1,11 @@
 //! Nothing in the target changes: no call is interrupted, no thread stays stopped, no signal is left.
 
-use crate::scenario::{Target, dump, pitviper, run, these, threads, until};
+use crate::scenario::{Folder, Target, dump, pitviper, run, these, threads, until};
 use crate::stopped::BUSY;
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -46,15 +48,32 @@ fn blocked(pid: u32) -> usize {
 /// Killed at growing delays: the kernel must let go of whatever was held.
 #[test]
 fn killed_while_it_holds_a_thread() {
+    killed(&["dump", "--pause"], None);
+}
+
+/// The same, where threads are stopped twenty thousand times a second.
+#[test]
+fn killed_while_it_records() {
+    let folder = Folder::new();
+    let output = folder.join("killed.pv");
+    let output = output.to_str().expect("a path");
+    killed(&["record", "--pause", "--rate", "20khz", "-o", output], Some(Duration::from_millis(60)));
+}
+
+/// Runs `arguments` and a pid, killed at growing delays up to `whole`, or as long as it takes.
+fn killed(arguments: &[&str], whole: Option<Duration>) {
     for python in these(&["2.7-pyenv", "3.8-pyenv", "3.12-pyenv", "3.13t"]) {
         let mut target = Target::start(python.command().args(["-c", BUSY]));
         target.wait_for("ready");
         let pid = target.pid.to_string();
         let began = Instant::now();
-        run(["dump", "--pause", &pid]);
-        let whole = began.elapsed();
+        let arguments: Vec<&str> = arguments.iter().copied().chain([pid.as_str()]).collect();
+        let whole = whole.unwrap_or_else(|| {
+            run(arguments.iter().copied());
+            began.elapsed()
+        });
         for step in 0..200 {
-            kill_after(&pid, whole * step / 200);
+            kill_after(&arguments, whole * step / 200);
         }
         let is_free = || {
             threads(target.pid).iter().all(|tid| {
@@ -70,9 +89,9 @@ fn killed_while_it_holds_a_thread() {
     }
 }
 
-fn kill_after(pid: &str, delay: Duration) {
+fn kill_after(arguments: &[&str], delay: Duration) {
     let mut command = Command::new(pitviper());
-    command.args(["dump", "--pause", pid]).stdout(Stdio::null()).stderr(Stdio::null());
+    command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
     let mut child = command.spawn().expect("pitviper");
     let began = Instant::now();
     while began.elapsed() < delay {
@@ -110,15 +129,29 @@ fn facts(pid: u32) -> BTreeMap<String, String> {
         }
     }
     let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("maps");
+    let memory = fs::File::open(format!("/proc/{pid}/mem")).expect("mem");
+    for line in maps.lines().filter(|line| line.contains(" rw")) {
+        let (from, to) = line.split_once(' ').and_then(|(range, _)| range.split_once('-')).expect("a range");
+        let address = |text| u64::from_str_radix(text, 16).expect("an address");
+        let mut bytes = vec![0; (address(to) - address(from)) as usize];
+        let read = memory.read_exact_at(&mut bytes, address(from)).map(|()| {
+            let mut hasher = DefaultHasher::new();
+            bytes.hash(&mut hasher);
+            hasher.finish()
+        });
+        facts.insert(format!("memory {from}"), format!("{read:?}"));
+    }
     facts.insert("maps".to_owned(), maps);
     let files = fs::read_dir(format!("/proc/{pid}/fd")).expect("fd").count();
     facts.insert("files".to_owned(), files.to_string());
     facts
 }
 
-/// Signals, masks, switches, the turns on a processor: a blocked thread does not even wake up.
+/// Signals, masks, switches, the turns on a processor, every byte it may write: a blocked thread does not
+/// even wake up.
 #[test]
 fn a_blocked_target_does_not_change_at_all() {
+    let folder = Folder::new();
     for python in these(&["2.7-pyenv", "3.8-pyenv", "system", "3.12-pyenv", "3.13-pyenv", "3.14", "3.13t"]) {
         let target = Target::of(&python);
         let before = facts(target.pid);
@@ -131,6 +164,12 @@ fn a_blocked_target_does_not_change_at_all() {
         run(["dump", "--locals=2", &pid]).ended(0);
         run(["dump", "--children", &pid]).ended(0);
         run(["ps"]).ended(0);
+        let output = folder.join("blocked.pv");
+        let output = output.to_str().expect("a path");
+        for options in [&[][..], &["--pause"], &["--no-pause"], &["--children"]] {
+            let record = ["record", &pid, "-o", output, "--rate", "20khz", "--duration", "100ms"];
+            run(record.into_iter().chain(options.iter().copied())).ended(0);
+        }
         let after = facts(target.pid);
         let changed: Vec<_> = before.iter().filter(|(key, value)| after.get(*key) != Some(*value)).collect();
         assert!(changed.is_empty() && before.len() == after.len(), "{}: {changed:#?} {after:#?}", python.name);

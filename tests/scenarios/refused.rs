@@ -129,10 +129,52 @@ fn without_rights() {
         }
         let answer = as_nobody(&["dump", "--children", &pid]).ended(3);
         assert!(answer.err.contains("hint: "), "{answer:?}");
+        assert_eq!(answer.err.matches("error: ").count(), 1, "it says so once: {answer:?}");
         // The list still tells that there is one.
         let answer = as_nobody(&["ps"]).ended(0);
         let row = answer.out.lines().find(|line| line.split_whitespace().next() == Some(&pid));
         assert!(row.is_some_and(|row| row.contains(" no ")), "{answer:?}");
+    }
+}
+
+/// A parent that may be read has a child that may not: that is in the document too, and one that may
+/// not be read has a child that may.
+#[test]
+fn without_rights_to_one_of_a_tree() {
+    if !is_root() || !has_program("setpriv") {
+        return;
+    }
+    let folder = Folder::new();
+    let program = folder.join("pitviper");
+    assert!(Command::new("cp").arg(pitviper()).arg(&program).status().expect("cp").success());
+    let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups", "--"];
+    for python in these(&["system"]) {
+        // Root's own parent, of nobody's process.
+        let script = "import subprocess, sys\nsubprocess.call(sys.argv[1:])";
+        let mut command = python.command();
+        command.args(["-c", script, "setpriv"]).args(nobody).arg(&python.path).args(["-c", STANDING]);
+        let mut parent = Target::start(&mut command);
+        parent.wait_for("ready");
+        let pid = parent.pid.to_string();
+        let mut command = Command::new("setpriv");
+        let answer = run_command(command.args(nobody).arg(&program).args(["dump", "--children", "--json", &pid]));
+        let answer = answer.ended(4);
+        assert_eq!(answer.err.matches("error: ").count(), 1, "{answer:?}");
+        let document = answer.json();
+        assert_eq!(document["complete"], false, "{document:#}");
+        let problem = document["problems"][0].as_str().expect("a problem");
+        assert_eq!(problem, format!("pid {pid}: not permitted to read its memory"));
+        // All of this machine, of which nobody may look at nearly none.
+        let mut command = Command::new("setpriv");
+        let answer = run_command(command.args(nobody).arg(&program).args(["dump", "--children", "1"]));
+        answer.check_talk();
+        assert!(matches!(answer.code, Some(3 | 4)), "{answer:?}");
+        assert_eq!(answer.err.matches("error: pid 1:").count(), 1, "{answer:?}");
+        let mut hints: Vec<&str> = answer.err.lines().filter(|line| line.starts_with("hint: ")).collect();
+        let all = hints.len();
+        hints.sort_unstable();
+        hints.dedup();
+        assert_eq!(hints.len(), all, "{answer:?}");
     }
 }
 
@@ -156,7 +198,7 @@ fn not_dumpable() {
         let mut command = Command::new("setpriv");
         command.args(["--reuid=65534", "--regid=65534", "--clear-groups", "--"]).arg(&program).args(["dump"]);
         let answer = run_command(command.arg(target.pid.to_string())).ended(3);
-        assert!(answer.err.contains("hint: "), "{answer:?}");
+        assert!(answer.err.contains("hint: the process forbids it"), "{answer:?}");
         // Root may.
         crate::scenario::assert_standing(target.pid, &python.version);
     }

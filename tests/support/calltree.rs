@@ -33,15 +33,22 @@ impl CallTree {
 
     /// An error that shows the stack of `thread` if no such stack can exist.
     pub fn check(&mut self, thread: &Thread) -> Result<(), String> {
-        let Some(root) = thread.frames.iter().position(|frame| frame.code.name == self.root) else {
-            return if self.arrived.contains(&thread.id) { Err(shown(thread, "has no root")) } else { Ok(()) };
+        let frame = |frame: &'_ Frame| (frame.code.name.clone(), frame.position.line.unwrap_or(0));
+        let frames: Vec<(String, i64)> = thread.frames.iter().map(frame).collect();
+        let read = format!("{:?}, {:?}, {:?}", thread.read, thread.state, thread.end);
+        self.check_frames(thread.id, &frames).map_err(|problem| format!("impossible ({read}): {problem}"))
+    }
+
+    /// The same of functions and lines, the innermost first.
+    pub fn check_frames(&mut self, thread: u64, frames: &[(String, i64)]) -> Result<(), String> {
+        let Some(root) = frames.iter().position(|frame| frame.0 == self.root) else {
+            return if self.arrived.contains(&thread) { Err(shown(frames, "has no root")) } else { Ok(()) };
         };
-        self.arrived.insert(thread.id);
-        for pair in thread.frames[..=root].windows(2) {
-            let (child, parent) = (&pair[0].code.name, &pair[1]);
-            let call = (parent.code.name.clone(), parent.position.line.unwrap_or(0));
-            if !self.callers.get(child).is_some_and(|callers| callers.contains(&call)) {
-                return Err(shown(thread, &format!("{child} is not called by {} on line {}", call.0, call.1)));
+        self.arrived.insert(thread);
+        for pair in frames[..=root].windows(2) {
+            let (child, call) = (&pair[0].0, &pair[1]);
+            if !self.callers.get(child).is_some_and(|callers| callers.contains(call)) {
+                return Err(shown(frames, &format!("{child} is not called by {} on line {}", call.0, call.1)));
             }
         }
         Ok(())
@@ -53,8 +60,10 @@ impl CallTree {
     }
 }
 
-fn shown(thread: &Thread, problem: &str) -> String {
-    let frame = |frame: &Frame| format!("{}:{}", frame.code.name, frame.position.line.unwrap_or(0));
-    let frames: Vec<String> = thread.frames.iter().map(frame).collect();
-    format!("impossible ({:?}, {:?}, {:?}): {problem}: {}", thread.read, thread.state, thread.end, frames.join(" < "))
+fn shown(frames: &[(String, i64)], problem: &str) -> String {
+    /// Of a deep stack no more is shown.
+    const MOST: usize = 40;
+    let frame = |frame: &(String, i64)| format!("{}:{}", frame.0, frame.1);
+    let shown: Vec<String> = frames.iter().take(MOST).map(frame).collect();
+    format!("{problem}: {} of {} frames: {}", shown.len(), frames.len(), shown.join(" < "))
 }

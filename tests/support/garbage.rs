@@ -8,7 +8,8 @@ use pitviper::layout::{self, Flavour, Layout, LineTable as Encoding, Source, Tab
 use pitviper::memory::{Budget, Image, Memory, Pages, Part, ReadError};
 use pitviper::objects::{Limits, describe};
 use pitviper::os;
-use pitviper::python::{CodeCache, InterpreterState, LineTable, Python};
+use pitviper::profile::{Aggregator, By, Filter, Grain, Reader};
+use pitviper::python::{CodeCache, InterpreterState, LineTable, Python, StackCopy};
 use pitviper::target;
 use std::sync::LazyLock;
 
@@ -25,6 +26,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("code", code),
     ("proc_text", proc_text),
     ("memory_image", memory_image),
+    ("recording", recording),
 ];
 
 /// Line tables, in all encodings: a first line, an instruction, the table.
@@ -182,6 +184,51 @@ pub fn proc_text(bytes: &[u8]) {
     os::parse_syscall(&String::from_utf8_lossy(bytes));
 }
 
+/// A recording: as it is; and, so that a fuzzer need not invent checksums, as the contents of a block.
+/// A length of two bytes says how much of that is packed.
+pub fn recording(bytes: &[u8]) {
+    read_recording(bytes);
+    let (length, rest) = bytes.split_at(bytes.len().min(2));
+    let packed = if length.len() < 2 { 0 } else { word(length) as usize };
+    let (packed, plain) = rest.split_at(rest.len().min(packed));
+    let header = [1, 6, 0, 0, 0, 0, 0, 0];
+    let blocks = [block(1, &header, &[]), block(2, packed, plain), block(3, plain, packed)];
+    read_recording(&[b"PITVIPER\x01\0".as_slice(), &blocks.concat()].concat());
+}
+
+/// A block of a recording, unpacked, as docs/recording.md describes it.
+fn block(kind: u32, packed: &[u8], plain: &[u8]) -> Vec<u8> {
+    let contents = [packed, plain].concat();
+    let length = packed.len() as u32;
+    let mut head = Vec::new();
+    for word in [kind, length, length, plain.len() as u32, crc(&contents)] {
+        head.extend(word.to_le_bytes());
+    }
+    let sum = crc(&head);
+    head.extend(sum.to_le_bytes());
+    [head, contents].concat()
+}
+
+/// CRC-32 as gzip has it.
+fn crc(bytes: &[u8]) -> u32 {
+    let step = |sum: u32, _| if sum & 1 == 1 { sum >> 1 ^ 0xedb8_8320 } else { sum >> 1 };
+    !bytes.iter().fold(!0, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), step))
+}
+
+fn read_recording(bytes: &[u8]) {
+    let Ok(mut reader) = Reader::open(bytes) else { return };
+    let filter = Filter { by: By::Task, grain: Grain::Lines, idle: true, ..Filter::default() };
+    let mut aggregator = Aggregator::new(filter);
+    while let Some(block) = reader.next_block() {
+        assert!(block.runs.len() <= 16 << 20);
+        block.runs.iter().for_each(|run| aggregator.add(run));
+    }
+    let sum = aggregator.sum(reader.tables());
+    for group in &sum.groups {
+        assert!(sum.table(group).iter().all(|row| row.own <= row.total));
+    }
+}
+
 /// The memory of a process, read with the layout that the first byte chooses. The second says
 /// whether the rest repeats itself throughout the address space, so that every pointer leads
 /// somewhere, or is a list of ranges: where (in words), how many bytes, the bytes.
@@ -217,9 +264,15 @@ pub fn look_from(memory: &dyn Memory, layout: &Layout, head: Addr) {
     for interpreter in python.interpreters(head).items.into_iter().take(4) {
         look_at_modules(&python, interpreter);
         for thread in python.threads(interpreter).items.into_iter().take(8) {
-            let extra = vec![Part::new(thread.address, 16)];
-            if let Some(frontier) = python.frontier(memory, thread.address, extra, &codes) {
-                assert!(frontier.parts.iter().map(|part| part.bytes.len()).sum::<usize>() < 100 << 20);
+            let mut copy = StackCopy::new(thread.address, vec![(thread.address, 16)]);
+            for _ in 0..2 {
+                let taken = copy.take(&python);
+                if taken.is_err() || !copy.deduce(&python, &codes) {
+                    copy.exact(taken, &python, &codes);
+                }
+                assert!(copy.parts().iter().map(|part| part.bytes.len()).sum::<usize>() < 100 << 20);
+                assert!(copy.take_same() <= copy.stack().len());
+                codes.renew();
             }
             let first = python.current_frame(thread.address).ok().flatten();
             for frame in python.walk(first).frames.into_iter().take(50) {
@@ -324,7 +377,7 @@ pub static TABLES: LazyLock<Vec<(String, Table)>> = LazyLock::new(|| {
 
 /// And what they mean.
 static LAYOUTS: LazyLock<Vec<Layout>> = LazyLock::new(|| {
-    let layout = |(_, table): &(String, Table)| Layout::from_table(table, VERSION, Flavour::Gil, SOURCE).unwrap();
+    let layout = |(_, table): &(String, Table)| Layout::from_table(table, VERSION, table.flavours[0], SOURCE).unwrap();
     TABLES.iter().map(layout).collect()
 });
 

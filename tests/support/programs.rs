@@ -2,7 +2,7 @@
 
 use crate::support::interpreters::Interpreter;
 use serde_json::Value;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::JoinHandle;
@@ -16,7 +16,7 @@ pub struct Program {
     /// While it is open, the program waits.
     stdin: Option<ChildStdin>,
     /// Kept open: a closed pipe would be an error for what it may yet write.
-    _stdout: Option<BufReader<ChildStdout>>,
+    stdout: Option<BufReader<ChildStdout>>,
     stderr: Option<JoinHandle<String>>,
     /// What it says of itself.
     pub truth: Value,
@@ -84,7 +84,7 @@ impl Program {
             Ok((Ok(line), stdout)) => (line, Some(stdout)),
             _ => (String::new(), None),
         };
-        let mut program = Self { child, stdin, _stdout: stdout, stderr: Some(stderr), truth: Value::Null };
+        let mut program = Self { child, stdin, stdout, stderr: Some(stderr), truth: Value::Null };
         match serde_json::from_str::<Value>(&line) {
             Ok(truth) => match truth["skip"].as_str() {
                 Some(reason) => Ok(Started::Skips(reason.to_owned())),
@@ -125,6 +125,28 @@ impl Program {
     /// Facts of its own.
     pub fn extra(&self) -> &Value {
         &self.truth["extra"]
+    }
+
+    /// Tells it to go on, for those that wait more than once.
+    pub fn go_on(&self) -> Result<(), String> {
+        let mut stdin = self.stdin.as_ref().ok_or("its input is closed")?;
+        stdin.write_all(b"\n").map_err(|error| format!("it cannot be told to go on: {error}"))
+    }
+
+    /// Whether it still lives.
+    pub fn lives(&mut self) -> bool {
+        self.child.try_wait().is_ok_and(|status| status.is_none())
+    }
+
+    /// Lets it end, and returns what it tells at the end.
+    pub fn last_truth(mut self) -> Result<Value, String> {
+        drop(self.stdin.take());
+        let mut line = String::new();
+        let stdout = self.stdout.as_mut().ok_or("its output is closed")?;
+        stdout.read_line(&mut line).map_err(|error| error.to_string())?;
+        let truth = serde_json::from_str(&line);
+        self.end()?;
+        truth.map_err(|error| format!("what it told at its end is no JSON: {error}"))
     }
 
     /// Lets it end; an error unless it ends well: to be looked at must not harm it.

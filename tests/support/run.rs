@@ -4,6 +4,7 @@ use crate::support::interpreters::{self, Interpreter};
 use crate::support::programs::{Program, Started};
 use serde_json::Value;
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What a check has to complain of.
 pub type Problems = Vec<String>;
@@ -11,26 +12,44 @@ pub type Problems = Vec<String>;
 /// Of one Python at most so many problems are shown.
 const MOST: usize = 25;
 
+/// Held by tests that have to run one after the other: they measure what happens within microseconds, on
+/// programs that take a processor each.
+pub fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    // One that failed leaves nothing behind.
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Runs the program `name` under every Python and `check` on each.
 ///
 /// # Panics
 /// After the last, if any of them had problems: with all of them.
 pub fn everywhere(name: &str, arguments: &[&str], check: impl Fn(&Interpreter, &Program) -> Problems) {
+    everywhere_to_the_end(name, arguments, |python, program| {
+        let mut problems = check(python, &program);
+        problems.extend(program.end().err());
+        problems
+    });
+}
+
+/// As [`everywhere`], where the check lets the program end.
+pub fn everywhere_to_the_end(name: &str, arguments: &[&str], check: impl Fn(&Interpreter, Program) -> Problems) {
+    each_python(name, |python| match Program::start(python, name, arguments) {
+        Ok(Started::Tells(program)) => check(python, *program),
+        Ok(Started::Skips(reason)) => {
+            eprintln!("{name} on {}: not tested: {reason}", python.name);
+            Problems::new()
+        }
+        Err(problem) => vec![problem],
+    });
+}
+
+/// Runs `check`, called `name`, on every Python.
+pub fn each_python(name: &str, check: impl Fn(&Interpreter) -> Problems) {
     let mut failures = Vec::new();
     let pythons = interpreters::all();
     for python in pythons {
-        let problems = match Program::start(python, name, arguments) {
-            Ok(Started::Tells(program)) => {
-                let mut problems = check(python, &program);
-                problems.extend(program.end().err());
-                problems
-            }
-            Ok(Started::Skips(reason)) => {
-                eprintln!("{name} on {}: not tested: {reason}", python.name);
-                continue;
-            }
-            Err(problem) => vec![problem],
-        };
+        let problems = check(python);
         if !problems.is_empty() {
             failures.push(report(python, &problems));
         }

@@ -309,8 +309,8 @@ impl Answer {
     pub fn check_talk(&self) {
         assert!(!self.err.contains("panicked"), "{self:#?}");
         for line in self.err.lines() {
-            let text = line.strip_prefix("error: ").or(line.strip_prefix("hint: "));
-            let Some(text) = text else { panic!("neither error nor hint: {line:?}") };
+            let text = ["error: ", "hint: ", "note: "].iter().find_map(|what| line.strip_prefix(what));
+            let Some(text) = text else { panic!("neither error, hint nor note: {line:?}") };
             assert!(!text.ends_with('.'), "a full stop: {line:?}");
             assert!(!text.starts_with(char::is_whitespace) && !text.is_empty(), "{line:?}");
         }

@@ -62,6 +62,6 @@ fn literal(out: &mut Out<'_>, form: Form, points: &[u32], length: u64, unit: &st
     // Quotes and prefix may take more than the room there was.
     out.mark(&quoted.text);
     if (quoted.shown as u64) < length {
-        out.cut(&format!("... ({length} {unit})"));
+        out.cut(&format!("… ({length} {unit})"));
     }
 }

@@ -32,6 +32,11 @@ pub fn hints(pid: Pid) -> Vec<String> {
             theirs.unwrap_or_default()
         ));
     }
+    if !capable && theirs == Some(ours) && is_not_dumpable(pid) {
+        hints.push(
+            "the process forbids it (setuid program, or prctl PR_SET_DUMPABLE): run pitviper with sudo".to_owned(),
+        );
+    }
     let scope = ptrace_scope();
     match scope {
         Some(1) if !capable && theirs == Some(ours) => hints.push(
@@ -64,9 +69,16 @@ pub fn hints(pid: Pid) -> Vec<String> {
     hints
 }
 
+/// The effective user of `pid`.
 fn owner(pid: Pid) -> Option<u32> {
-    // The owner of the folder is the effective user, or root for a process that is not dumpable.
     std::fs::metadata(super::folder(pid)).ok().map(|meta| meta.uid())
+}
+
+/// Whether `pid` may be read by root only: the folder is its user's all the same, the files in it are
+/// root's (`task_dump_owner`, fs/proc/base.c).
+fn is_not_dumpable(pid: Pid) -> bool {
+    let files = std::fs::metadata(super::folder(pid).join("stat")).ok().map(|meta| meta.uid());
+    files == Some(0) && owner(pid).is_some_and(|owner| owner != 0)
 }
 
 fn ptrace_scope() -> Option<u8> {

@@ -5,7 +5,7 @@ use crate::os::Mapping;
 use memmap2::Mmap;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The bytes of a file, mapped into our memory.
@@ -21,7 +21,17 @@ impl std::ops::Deref for FileBytes {
 
 /// Maps the file at `path`.
 pub fn read_file(path: &Path) -> io::Result<FileBytes> {
-    map(&File::open(path)?)
+    map(&open(path)?)
+}
+
+/// Opens `path` for reading; a pipe that stands there cannot keep us waiting for someone to write.
+fn open(path: &Path) -> io::Result<File> {
+    File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// `path`, which is absolute, as `pid` sees it: under its root.
+pub fn in_root_of(pid: Pid, path: &Path) -> PathBuf {
+    super::folder(pid).join("root").join(path.strip_prefix("/").unwrap_or(path))
 }
 
 fn map(file: &File) -> io::Result<FileBytes> {
@@ -41,15 +51,14 @@ fn map(file: &File) -> io::Result<FileBytes> {
 /// seen from outside, the path in /proc/PID/maps is relative to *our* root.
 pub fn open_mapping(pid: Pid, mapping: &Mapping) -> io::Result<(FileBytes, PathBuf)> {
     let folder = super::folder(pid);
-    let inside = mapping.path.strip_prefix("/").unwrap_or(&mapping.path);
     let candidates = [
         folder.join(format!("map_files/{:x}-{:x}", mapping.start, mapping.end)),
         folder.join("exe"),
-        folder.join("root").join(inside),
+        in_root_of(pid, &mapping.path),
         mapping.path.clone(),
     ];
     for path in candidates {
-        let Ok(file) = File::open(&path) else { continue };
+        let Ok(file) = open(&path) else { continue };
         let Ok(meta) = file.metadata() else { continue };
         if meta.ino() == mapping.inode && meta.is_file() {
             return Ok((map(&file)?, path));

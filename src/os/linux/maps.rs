@@ -1,6 +1,7 @@
 //! /proc/PID/maps.
 
 use crate::address::Pid;
+use crate::os::OnDisk;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -46,6 +47,15 @@ impl Mapping {
     /// Whether it has no bytes, which the kernel never shows.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// What has become of its file since `pid` has mapped it.
+    pub fn on_disk(&self, pid: Pid) -> OnDisk {
+        match self.deleted {
+            false => OnDisk::Same,
+            true if super::in_root_of(pid, &self.path).exists() => OnDisk::Replaced,
+            true => OnDisk::Deleted,
+        }
     }
 
     /// The last part of its path.

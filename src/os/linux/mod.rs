@@ -1,22 +1,30 @@
 //! Linux: /proc, `process_vm_readv` and ptrace.
 
+mod births;
+mod clock;
 mod denied;
 mod files;
 mod maps;
 mod memory;
 mod process;
+mod program;
+mod signals;
 mod stop;
 mod syscalls;
 mod threads;
 
+pub use births::{Births, is_process, share_memory};
+pub use clock::{allow_many_files, kernel, now, own_processor_time, processor_time, sleep_precisely};
 pub use denied::{access, denied, hints as denied_hints};
-pub use files::{FileBytes, open_mapping, read_file};
+pub use files::{FileBytes, in_root_of, open_mapping, read_file};
 pub use maps::{Mapping, maps, parse_maps};
 pub use memory::{ReadFailure, RemoteMemory};
-pub use process::{Process, ProcessState, Stat, children, process, processes};
+pub use process::{Process, ProcessState, Stat, children, descendants, process, processes};
+pub use program::Program;
+pub use signals::{asked_to_end, asked_to_report, count_signals};
 pub use stop::{StopError, StoppedThread, Tracer};
 pub use syscalls::{Syscall, SyscallTarget};
-pub use threads::{Activity, ThreadStatus, native_ids, parse_syscall, thread_ids, thread_name};
+pub use threads::{Activity, ThreadFiles, Turns, native_ids, parse_syscall, thread_ids, thread_name};
 
 use crate::address::Pid;
 use std::path::PathBuf;

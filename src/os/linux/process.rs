@@ -1,6 +1,8 @@
 //! What the kernel says of a process as a whole.
 
 use crate::address::Pid;
+use crate::error::{MAX_COMMAND, MAX_COMMAND_IN_SENTENCE, brief};
+use crate::os::OnDisk;
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::ffi::OsStringExt;
@@ -43,6 +45,28 @@ impl Process {
     pub fn command_text(&self) -> String {
         let words: Vec<_> = self.command.iter().map(|word| word.to_string_lossy()).collect();
         if words.is_empty() { format!("[{}]", self.name) } else { words.join(" ") }
+    }
+
+    /// The same, cut where it is long.
+    pub fn command_brief(&self) -> String {
+        brief(&self.command_text(), MAX_COMMAND).into_owned()
+    }
+
+    /// Its beginning, for errors and hints.
+    pub fn command_in_sentence(&self) -> String {
+        brief(&self.command_text(), MAX_COMMAND_IN_SENTENCE).into_owned()
+    }
+
+    /// What has become of its executable since it was started; `None` where that cannot be told.
+    pub fn executable_on_disk(&self) -> Option<OnDisk> {
+        let mapped = std::fs::metadata(super::folder(self.pid).join("exe")).ok()?;
+        let path = super::in_root_of(self.pid, self.executable.as_ref()?);
+        match std::fs::metadata(path) {
+            Ok(now) if (now.dev(), now.ino()) == (mapped.dev(), mapped.ino()) => Some(OnDisk::Same),
+            Ok(_) => Some(OnDisk::Replaced),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(OnDisk::Deleted),
+            Err(_) => None,
+        }
     }
 }
 
@@ -88,9 +112,22 @@ pub struct Stat {
     pub parent: Pid,
     /// In clock ticks since boot.
     pub start_time: u64,
+    /// Where its stack begins, which no two programs that a process executes one after the other have in
+    /// common but by chance; 0 where we may not know.
+    pub stack_start: u64,
+    /// Whether it was forked and has executed no program since.
+    pub forked: bool,
 }
 
+/// PF_FORKNOEXEC (include/linux/sched.h).
+const FORKED: u64 = 0x40;
+
 impl Stat {
+    /// Of process or thread `tid`; `None` if there is none.
+    pub fn of(tid: Pid) -> Option<Self> {
+        Self::parse(super::small_file(&super::folder(tid).join("stat")).ok()?.as_bytes())
+    }
+
     /// Reads such a `text`; `None` where it is none.
     pub fn parse(text: &[u8]) -> Option<Self> {
         // The name stands in parentheses and may itself hold spaces and parentheses: the last counts.
@@ -103,6 +140,8 @@ impl Stat {
             state: fields.chars().next()?,
             parent: Pid(field(1).and_then(|parent| u32::try_from(parent).ok()).unwrap_or(0)),
             start_time: field(19).unwrap_or(0),
+            stack_start: field(25).unwrap_or(0),
+            forked: field(6).is_some_and(|flags| flags & FORKED != 0),
         })
     }
 }
@@ -114,6 +153,41 @@ pub fn processes() -> io::Result<Vec<Pid>> {
         entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok().map(Pid)).collect();
     pids.sort_unstable();
     Ok(pids)
+}
+
+/// The descendants of `root`, parents before children, each with its parent: cheaply, from what the
+/// kernel lists of each thread (/proc/PID/task/TID/children), or, where it does not, from all
+/// processes there are.
+pub fn descendants(root: Pid) -> Vec<(Pid, Pid)> {
+    let mut found: Vec<(Pid, Pid)> = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop().filter(|_| found.len() < MAX_DESCENDANTS) {
+        let Some(children) = listed_children(parent) else {
+            let tree = children(root).unwrap_or_default();
+            return tree.into_iter().skip(1).map(|process| (process.pid, process.parent)).collect();
+        };
+        found.extend(children.iter().map(|child| (*child, parent)));
+        parents.extend(children);
+    }
+    found
+}
+
+/// More processes of one tree are not looked for.
+const MAX_DESCENDANTS: usize = 100_000;
+
+/// The children of `parent`; `None` where the kernel does not list them.
+fn listed_children(parent: Pid) -> Option<Vec<Pid>> {
+    let threads = super::threads::thread_ids(parent).unwrap_or_default();
+    let mut children = Vec::new();
+    for tid in threads {
+        match std::fs::read_to_string(super::folder(parent).join(format!("task/{tid}/children"))) {
+            Ok(text) => children.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse().ok().map(Pid))),
+            // The thread has ended; or there is no such file.
+            Err(_) if super::folder(parent).join(format!("task/{tid}")).exists() => return None,
+            Err(_) => {}
+        }
+    }
+    Some(children)
 }
 
 /// `root` and all its descendants, parents before children.

@@ -4,7 +4,7 @@ use crate::address::Pid;
 use nix::errno::Errno;
 use nix::sys::ptrace;
 use nix::sys::signal::Signal;
-use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use std::cell::RefCell;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -107,18 +107,38 @@ fn raw(tid: Pid) -> nix::unistd::Pid {
     nix::unistd::Pid::from_raw(tid.0.cast_signed())
 }
 
+/// Whether it is the first thread of a process that we have started. The others of such a process have
+/// us as parent as well, but only its tracer can see their end.
+fn is_our_program(tid: Pid) -> bool {
+    let status = std::fs::read_to_string(super::folder(tid).join("status")).unwrap_or_default();
+    let of = |key: &str| status.lines().find_map(|line| line.strip_prefix(key)?.trim().parse::<u32>().ok());
+    of("Tgid:") == Some(tid.0) && of("PPid:") == Some(std::process::id())
+}
+
 /// Waits until the thread stands. Returns the signal that was on its way to it, if one stopped it.
 fn wait_for_stop(tid: Pid, patience: Duration) -> Result<Option<Signal>, StopError> {
     let began = Instant::now();
+    // Only looked at: the exit status of a program that we have started is not for us to take.
+    let any = WaitPidFlag::WSTOPPED | WaitPidFlag::WEXITED | WaitPidFlag::__WALL;
     loop {
-        match waitpid(raw(tid), Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
+        match waitid(Id::Pid(raw(tid)), any | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
             Ok(WaitStatus::StillAlive) if began.elapsed() > patience => return Err(StopError::TooSlow),
             // The target usually runs on another processor and is there in a moment.
             Ok(WaitStatus::StillAlive) => std::thread::yield_now(),
-            Ok(WaitStatus::PtraceEvent(..)) => return Ok(None),
-            Ok(WaitStatus::Stopped(_, signal)) => return Ok(Some(signal)),
-            Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => return Err(StopError::Gone),
-            Ok(_) | Err(Errno::EINTR) => {}
+            Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => {
+                if !is_our_program(tid) {
+                    // A traced thread stays until its tracer has seen its end.
+                    let _ = waitpid(raw(tid), Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG));
+                }
+                return Err(StopError::Gone);
+            }
+            Ok(_) => match waitpid(raw(tid), Some(WaitPidFlag::__WALL | WaitPidFlag::WNOHANG)) {
+                Ok(WaitStatus::PtraceEvent(..)) => return Ok(None),
+                Ok(WaitStatus::Stopped(_, signal)) => return Ok(Some(signal)),
+                Ok(_) | Err(Errno::EINTR) => {}
+                Err(_) => return Err(StopError::Gone),
+            },
+            Err(Errno::EINTR) => {}
             Err(_) => return Err(StopError::Gone),
         }
     }
@@ -158,7 +178,9 @@ pub struct StoppedThread {
 
 impl Drop for StoppedThread {
     fn drop(&mut self) {
-        // Nothing can be done about a failure: the thread has ended.
-        let _ = ptrace::detach(raw(self.tid), self.signal);
+        if ptrace::detach(raw(self.tid), self.signal).is_err() {
+            // It was killed as it stood, and its process cannot end before its tracer has seen that.
+            let _ = wait_for_stop(self.tid, PATIENCE);
+        }
     }
 }

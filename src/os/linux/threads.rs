@@ -2,6 +2,7 @@
 
 use crate::address::Pid;
 use crate::os::Syscall;
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
@@ -20,55 +21,8 @@ pub enum Activity {
     Gone,
 }
 
-/// What the kernel says of a thread at one moment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ThreadStatus {
-    /// What it is doing.
-    pub activity: Activity,
-    /// How often it has been put on a processor (/proc/PID/task/TID/schedstat). Unchanged between
-    /// two looks at a thread that slept at both: it slept all the while. `None` where the kernel
-    /// does not count.
-    pub turns: Option<u64>,
-}
-
-impl ThreadStatus {
-    /// What thread `tid` of `pid` is doing now.
-    pub fn read(pid: Pid, tid: Pid) -> Self {
-        let folder = task(pid, tid);
-        let turns = turns(&folder);
-        Self { activity: activity(&folder), turns }
-    }
-
-    /// Whether the thread cannot have run between `self` and the later look `after`.
-    pub fn slept_until(&self, after: &Self) -> bool {
-        let asleep = !matches!(self.activity, Activity::Running | Activity::Gone);
-        asleep && self.activity == after.activity && self.turns == after.turns
-    }
-}
-
 fn task(pid: Pid, tid: Pid) -> PathBuf {
     super::folder(pid).join(format!("task/{tid}"))
-}
-
-fn turns(folder: &std::path::Path) -> Option<u64> {
-    let text = super::small_file(&folder.join("schedstat")).ok()?;
-    text.split_ascii_whitespace().nth(2)?.parse().ok()
-}
-
-fn activity(folder: &std::path::Path) -> Activity {
-    match super::small_file(&folder.join("syscall")) {
-        Ok(text) => match parse_syscall(&text) {
-            Some(Activity::Running) => Activity::Running,
-            // A thread that was stopped in a system call stands in it still: only the letter tells.
-            Some(Activity::Blocked(call)) => match by_state_letter(folder) {
-                Activity::Stopped => Activity::Stopped,
-                _ => Activity::Blocked(call),
-            },
-            _ => by_state_letter(folder),
-        },
-        // Without the right to trace, or on a kernel without this file, the letter must do.
-        Err(_) => by_state_letter(folder),
-    }
 }
 
 /// What the `text` of a /proc/PID/task/TID/syscall says; `None` where it is none.
@@ -85,13 +39,123 @@ pub fn parse_syscall(text: &str) -> Option<Activity> {
     Some(Activity::Blocked(Syscall { number, args, sp: next()?, pc: next()? }))
 }
 
-fn by_state_letter(folder: &std::path::Path) -> Activity {
-    let Ok(text) = super::small_file(&folder.join("stat")) else { return Activity::Gone };
-    match super::Stat::parse(text.as_bytes()).map(|stat| stat.state) {
-        Some('R') => Activity::Running,
-        Some('T' | 't') => Activity::Stopped,
-        Some('Z' | 'X' | 'x') | None => Activity::Gone,
-        Some(_) => Activity::Asleep,
+/// What the kernel has counted of a thread (/proc/PID/task/TID/schedstat).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Turns {
+    /// Nanoseconds on a processor. Counted when the thread leaves it, and at every tick of the clock
+    /// (1 to 10 ms): behind while it runs.
+    pub ran: u64,
+    /// Nanoseconds for which it was ready and had none. Counted when it gets one.
+    pub waited: u64,
+    /// How often it has been put on a processor. Counted at once.
+    pub turns: u64,
+}
+
+impl Turns {
+    fn parse(schedstat: &str) -> Option<Self> {
+        let mut words = schedstat.split_ascii_whitespace();
+        let ran = words.next()?.parse().ok()?;
+        Some(Self { ran, waited: words.next()?.parse().ok()?, turns: words.next()?.parse().ok()? })
+    }
+}
+
+/// What the kernel tells of one thread. Its files are held open, so that asking is one system call.
+#[derive(Debug)]
+pub struct ThreadFiles {
+    pid: Pid,
+    tid: Pid,
+    schedstat: Option<File>,
+    syscall: Option<File>,
+    turns: Option<Turns>,
+}
+
+impl ThreadFiles {
+    /// Of thread `tid` of `pid`. What cannot be held open is opened whenever it is asked.
+    pub fn open(pid: Pid, tid: Pid) -> Self {
+        let open = |name: &str| File::open(task(pid, tid).join(name)).ok();
+        let mut files = Self { pid, tid, schedstat: open("schedstat"), syscall: open("syscall"), turns: None };
+        files.count();
+        files
+    }
+
+    /// The thread.
+    pub fn tid(&self) -> Pid {
+        self.tid
+    }
+
+    /// What was counted of it when last asked; `None` where the kernel does not count, or if it had ended.
+    pub fn turns(&self) -> Option<Turns> {
+        self.turns
+    }
+
+    /// Asks what is counted of it now. Returns what was before.
+    pub fn count(&mut self) -> Option<Turns> {
+        let mut buffer = [0; 64];
+        let now = self.read(self.schedstat.as_ref(), "schedstat", &mut buffer).and_then(Turns::parse);
+        std::mem::replace(&mut self.turns, now)
+    }
+
+    /// The same of a thread that is stopped: it will be put on a processor once more as it is let go.
+    pub fn count_stopped(&mut self) {
+        self.count();
+        if let Some(turns) = &mut self.turns {
+            turns.turns += 1;
+        }
+    }
+
+    /// Whether it, asleep then, has slept since it was last counted. Counts it.
+    pub fn slept_on(&mut self) -> bool {
+        match (self.count(), self.turns) {
+            (Some(before), Some(now)) => before.turns == now.turns,
+            // Where the kernel does not count, that it sleeps again must do.
+            _ => !matches!(self.activity(), Activity::Running | Activity::Gone),
+        }
+    }
+
+    /// What it is doing now.
+    pub fn activity(&self) -> Activity {
+        self.activity_in(|_| true)
+    }
+
+    /// The same, for threads that wait on futexes all the time: of one that was stopped there it is said
+    /// that it is blocked, since more would take as long again to ask.
+    pub fn usual_activity(&self) -> Activity {
+        self.activity_in(|call| call.futex().is_none())
+    }
+
+    /// What it is doing; whether it was stopped in a system call only where `may_be_stopped`.
+    fn activity_in(&self, may_be_stopped: impl Fn(&Syscall) -> bool) -> Activity {
+        let mut buffer = [0; 256];
+        let text = self.read(self.syscall.as_ref(), "syscall", &mut buffer);
+        match text.and_then(parse_syscall) {
+            Some(Activity::Running) => Activity::Running,
+            // A thread that was stopped in a system call stands in it still: only the letter tells.
+            Some(Activity::Blocked(call)) if !may_be_stopped(&call) || self.letter() != Activity::Stopped => {
+                Activity::Blocked(call)
+            }
+            // Without the right to trace, or on a kernel without this file, the letter must do.
+            _ => self.letter(),
+        }
+    }
+
+    /// What it is doing by the letter of its `stat`.
+    fn letter(&self) -> Activity {
+        let Ok(text) = super::small_file(&task(self.pid, self.tid).join("stat")) else { return Activity::Gone };
+        match super::Stat::parse(text.as_bytes()).map(|stat| stat.state) {
+            Some('R') => Activity::Running,
+            Some('T' | 't') => Activity::Stopped,
+            Some('Z' | 'X' | 'x') | None => Activity::Gone,
+            Some(_) => Activity::Asleep,
+        }
+    }
+
+    fn read<'b>(&self, file: Option<&File>, name: &str, buffer: &'b mut [u8]) -> Option<&'b str> {
+        use std::os::unix::fs::FileExt;
+        let size = match file {
+            Some(file) => file.read_at(buffer, 0).ok()?,
+            None => File::open(task(self.pid, self.tid).join(name)).ok()?.read_at(buffer, 0).ok()?,
+        };
+        std::str::from_utf8(buffer.get(..size)?).ok()
     }
 }
 

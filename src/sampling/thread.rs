@@ -1,0 +1,331 @@
+//! One thread, looked at again and again.
+
+use crate::address::{Addr, Pid};
+use crate::memory::Copies;
+use crate::os::{self, Activity, Syscall, ThreadFiles, Tracer};
+use crate::profile::{Accounting, Run, StackId, ThreadId};
+use crate::python::{self, CodeCache, End, Python, StackCopy, ThreadState};
+use crate::sampling::clock::nanoseconds;
+use crate::sampling::process::Watched;
+use crate::stacks::{Gil, Pausing, Read, State, Subject, look};
+use crate::target::Target;
+use std::time::Duration;
+
+/// A thread of a recording.
+#[derive(Debug)]
+pub struct SampledThread {
+    /// What CPython said of it when it was found.
+    pub state: ThreadState,
+    /// Its number in the recording.
+    pub id: ThreadId,
+    /// The kernel's thread; `None` if that is not known.
+    pub tid: Option<Pid>,
+    /// Whether its name is known.
+    pub named: bool,
+    /// Which interpreter of its process it belongs to.
+    pub interpreter: usize,
+    files: Option<ThreadFiles>,
+    copy: StackCopy,
+    asleep: bool,
+    meter: Meter,
+    /// When it was looked at last, in ns since the start; `None` if never.
+    pub looked: Option<u64>,
+    /// Its stack in the recording, the outermost first: one for each call of `copy`.
+    nodes: Vec<StackId>,
+    /// The run that has not ended yet.
+    pub run: Option<Run>,
+}
+
+/// What is needed to look at a thread.
+pub struct Means<'m> {
+    /// When the recording began.
+    pub started: Duration,
+    /// The time since then, in ns.
+    pub now: u64,
+    pub target: &'m Target,
+    pub codes: &'m CodeCache,
+    pub tracer: &'m Tracer,
+    pub pausing: Pausing,
+}
+
+impl Means<'_> {
+    /// A moment by [`os::now`], in ns since the start.
+    fn since(&self, moment: Duration) -> u64 {
+        nanoseconds(moment.saturating_sub(self.started))
+    }
+}
+
+/// What a look has shown.
+pub enum Look {
+    /// The thread has slept since the last look.
+    Unchanged,
+    /// It was read.
+    Seen(Seen),
+    /// It has ended.
+    Ended,
+}
+
+/// What was read of a thread; its stack is in [`SampledThread::parts`].
+pub struct Seen {
+    pub state: State,
+    /// Whether it holds the GIL, if there is one.
+    pub gil: Option<bool>,
+    pub read: Read,
+    /// The system call it sleeps in.
+    pub call: Option<Syscall>,
+    /// When it was read, in ns since the start.
+    pub at: u64,
+    /// Processor time since the last look, in ns.
+    pub cpu: u64,
+    /// How long it waited for a processor since the last look, in ns.
+    pub waited: u64,
+    /// Whether the lists of interpreters or threads are not those known.
+    pub relist: bool,
+}
+
+impl SampledThread {
+    /// The thread `state`, of which nothing is known yet.
+    pub fn new(
+        pid: Pid,
+        state: ThreadState,
+        id: ThreadId,
+        tid: Option<Pid>,
+        interpreter: usize,
+        extra: Vec<(Addr, usize)>,
+    ) -> Self {
+        Self {
+            state,
+            id,
+            tid,
+            named: false,
+            interpreter,
+            files: tid.map(|tid| ThreadFiles::open(pid, tid)),
+            copy: StackCopy::new(state.address, extra),
+            asleep: false,
+            meter: Meter::default(),
+            looked: None,
+            nodes: Vec::new(),
+            run: None,
+        }
+    }
+
+    /// Its stack, and what that is in the recording.
+    pub fn parts(&mut self) -> (&mut StackCopy, &mut Vec<StackId>) {
+        (&mut self.copy, &mut self.nodes)
+    }
+
+    /// Looks at the thread now.
+    pub fn look(&mut self, means: &Means<'_>, watched: &Watched, accounting: &mut Accounting) -> Look {
+        let Some(files) = &mut self.files else { return self.unknown(means, watched) };
+        let before = files.count();
+        let turns = files.turns();
+        let counted = turns.is_some() && turns.map(|t| t.turns) == before.map(|t| t.turns);
+        if self.asleep && counted {
+            return Look::Unchanged;
+        }
+        // A thread that was running, has not been taken off its processor, and of which the kernel has
+        // counted nothing meanwhile, is running still.
+        let runs_on = self.looked.is_some() && !self.asleep && counted;
+        let activity = if runs_on && turns == before { Activity::Running } else { files.usual_activity() };
+        if activity == Activity::Gone {
+            return Look::Ended;
+        }
+        let waited = turns.zip(before).map_or(0, |(now, before)| now.waited.saturating_sub(before.waited));
+        let Some((activity, read, stopped)) = self.read(means, watched, activity, accounting) else {
+            return Look::Ended;
+        };
+        if self.is_replaced(means) {
+            return Look::Ended;
+        }
+        let at = match (stopped, read) {
+            // It may take the scheduler long to stop a thread; that it then stands is our doing.
+            (Some(stopped), _) => stopped,
+            (None, Read::Undecided) => means.since(os::now()),
+            (None, _) => means.now,
+        };
+        let slept = self.asleep;
+        self.asleep = matches!(activity, Activity::Blocked(_) | Activity::Asleep | Activity::Stopped);
+        let gap = self.looked.map_or(0, |looked| at.saturating_sub(looked));
+        let ran_since = match () {
+            // What it has taken is counted when it leaves its processor.
+            () if self.asleep || read == Read::Stopped => 0,
+            () if runs_on => gap,
+            // It woke up in between, at no matter what moment.
+            () if slept => gap / 2,
+            () => 0,
+        };
+        let ran = self.files.as_ref().and_then(ThreadFiles::turns).map_or(0, |turns| turns.ran);
+        let cpu = self.meter.since(ran, ran_since);
+        Look::Seen(Seen { cpu, waited, at, ..self.seen(means, watched, Some(activity), read) })
+    }
+
+    /// A thread that the kernel does not know, or we do not: read as it is.
+    fn unknown(&mut self, means: &Means<'_>, watched: &Watched) -> Look {
+        let python = Python::new(&means.target.memory, &means.target.layout);
+        let taken = self.copy.take(&python);
+        self.copy.exact(taken, &python, means.codes);
+        Look::Seen(self.seen(means, watched, None, Read::Undecided))
+    }
+
+    /// Reads its stack in the way that is true at the least cost, and tells what it does after all, and when
+    /// it was stopped for that; `None` if it has ended.
+    fn read(
+        &mut self,
+        means: &Means<'_>,
+        watched: &Watched,
+        activity: Activity,
+        accounting: &mut Accounting,
+    ) -> Option<(Activity, Read, Option<u64>)> {
+        let Self { files: Some(files), copy, .. } = self else { return None };
+        let python = Python::new(&means.target.memory, &means.target.layout);
+        let mut reading = Reading { files, copy, python, means, watched, accounting, stopped: None };
+        let (activity, read) = look(&mut reading, activity, means.pausing, means.tracer)?;
+        Some((activity, read, reading.stopped.filter(|_| read == Read::Stopped)))
+    }
+
+    /// Whether its state is another thread's meanwhile: Python lets go of it before the kernel's thread ends.
+    fn is_replaced(&self, means: &Means<'_>) -> bool {
+        let copies = Copies::new(self.copy.parts(), &means.target.memory);
+        let id =
+            Python::new(&copies, &means.target.layout).get(self.state.address, means.target.layout.thread.thread_id);
+        id.is_ok_and(|id| id != self.state.id)
+    }
+
+    fn seen(&self, means: &Means<'_>, watched: &Watched, activity: Option<Activity>, read: Read) -> Seen {
+        let layout = &means.target.layout;
+        let copies = Copies::new(self.copy.parts(), &means.target.memory);
+        let python = Python::new(&copies, layout);
+        let gil: Gil = watched.place.read(&python);
+        let attached = python.get_if(self.state.address, layout.thread.state).ok().flatten();
+        let thread = ThreadState { attached, ..self.state };
+        let state = State::of(activity, &thread, &watched.place, &gil);
+        let call = match activity {
+            Some(Activity::Blocked(call)) => Some(call),
+            _ => None,
+        };
+        let gil = gil.known.then_some(gil.holder == Some(thread.address));
+        Seen { state, gil, read, call, at: means.now, cpu: 0, waited: 0, relist: watched.has_changed(&python) }
+    }
+
+    /// Why its stack has no more frames.
+    pub fn end(&self) -> &End {
+        self.copy.end()
+    }
+}
+
+/// A thread of a recording, while it is looked at.
+struct Reading<'s> {
+    files: &'s mut ThreadFiles,
+    copy: &'s mut StackCopy,
+    python: Python<'s>,
+    means: &'s Means<'s>,
+    watched: &'s Watched,
+    accounting: &'s mut Accounting,
+    /// When it was stopped last, in ns since the start.
+    stopped: Option<u64>,
+}
+
+impl Subject for Reading<'_> {
+    fn kernel(&mut self) -> &mut ThreadFiles {
+        self.files
+    }
+
+    fn activity(&mut self) -> Activity {
+        // Threads of a Python wait on futexes all the time.
+        self.files.usual_activity()
+    }
+
+    fn exact(&mut self, stopped: bool) -> bool {
+        if stopped {
+            // Frames of before 3.11, generators and code objects lie outside the copy. No code object can be
+            // replaced now, and asking them costs little beside the stop.
+            self.means.codes.renew();
+        }
+        let taken = self.take();
+        self.copy.exact(taken, &self.python, self.means.codes);
+        if stopped {
+            self.files.count_stopped();
+        }
+        !self.copy.is_torn()
+    }
+
+    fn deduce(&mut self) -> bool {
+        if self.python.layout.thread.datastack_chunk.is_none() {
+            // It stands, if this succeeds: asking code objects whether they are the same costs as little as in
+            // a stop.
+            self.means.codes.renew();
+        }
+        self.take().is_ok() && self.copy.deduce(&self.python, self.means.codes)
+    }
+
+    fn stood(&mut self, from: Duration, to: Duration) {
+        let stood = nanoseconds(to.saturating_sub(from));
+        self.accounting.stops += 1;
+        self.accounting.stopped_total += stood;
+        self.accounting.stopped_longest = self.accounting.stopped_longest.max(stood);
+        self.stopped = Some(self.means.since(from));
+    }
+}
+
+impl Reading<'_> {
+    /// Copies its memory.
+    fn take(&mut self) -> python::Result<()> {
+        self.copy.take(&self.python)?;
+        let copies = Copies::new(self.copy.parts(), &self.means.target.memory);
+        self.watched.renew(&Python::new(&copies, self.python.layout), self.means.codes);
+        Ok(())
+    }
+}
+
+/// What a thread has taken of a processor, from a counter that lags behind.
+#[derive(Clone, Copy, Default, Debug)]
+struct Meter {
+    /// The counter when last asked; `None` if never.
+    counted: Option<u64>,
+    /// What was told already and the counter does not know yet, less what it was found to know more, in
+    /// ns.
+    ahead: i64,
+}
+
+/// The counter lags at most by a tick of the kernel's clock, in ns.
+const TICK: i64 = 10_000_000;
+
+impl Meter {
+    /// Processor time since this was asked last, the counter being at `ran` now. The thread is known to
+    /// have been on its processor for the last `ran_since` ns, which the counter may not tell yet.
+    fn since(&mut self, ran: u64, ran_since: u64) -> u64 {
+        let Some(before) = self.counted.replace(ran) else { return 0 };
+        let counted = ran.saturating_sub(before).cast_signed();
+        let told = match ran_since.cast_signed() {
+            // It waits for a processor if the counter stays behind for longer than it can.
+            since @ 1.. => since.min(TICK + counted - self.ahead).max(0),
+            _ => (counted - self.ahead).max(0),
+        };
+        self.ahead += told - counted;
+        told.cast_unsigned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lagging_counter_is_run_ahead_of() {
+        const MS: u64 = 1_000_000;
+        let mut meter = Meter::default();
+        assert_eq!(meter.since(100 * MS, 0), 0);
+        // It runs on; the counter moves every 4 ms.
+        let counters = [100, 100, 100, 104, 104, 104, 104, 108];
+        let told: u64 = counters.iter().map(|ran| meter.since(ran * MS, MS)).sum();
+        assert_eq!(told, 8 * MS);
+        // Then it sleeps, and the counter is exact: nothing is counted twice, and nothing lost.
+        assert_eq!(meter.since(109 * MS, 0), MS);
+        assert_eq!(meter.since(109 * MS, MS / 2), MS / 2);
+        assert_eq!(meter.since(111 * MS, 0), 3 * MS / 2);
+        // A thread that waits for a processor takes none.
+        let told: u64 = (0..100).map(|_| meter.since(111 * MS, MS)).sum();
+        assert_eq!(told, TICK.cast_unsigned());
+        assert_eq!(meter.since(121 * MS, 0), 0);
+    }
+}
