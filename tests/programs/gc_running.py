@@ -1,34 +1,31 @@
 """gc.collect() over two million objects, again and again. extra.collector: the thread that collects."""
 import gc
 import os
-import sys
+import select
 import threading
-import time
 
 import truth
 
 objects = []
-arrived = []
 
 
-def collect_forever():
-    arrived.append(1)
-    while True:
+def collect_forever(main):
+    # The one that collects tells, and sees the end: no other thread is sure to be given the GIL (2.7).
+    truth.wait_blocked(main["native_id"], syscall=0, fd=truth.gate)
+    here = threading.current_thread()
+    truth.tell({"objects": len(objects),
+                "collector": {"name": here.name, "ident": here.ident, "native_id": truth.gettid(),
+                              "function": "collect_forever",
+                              "line": collect_forever.__code__.co_firstlineno + 9},
+                "main": main})
+    while not select.select([0], [], [], 0)[0]:
         gc.collect()
+    os._exit(0)
 
 
 if __name__ == "__main__":
-    if truth.PY2:
-        sys.setcheckinterval(1)  # else the others get the GIL every hundred instructions: once in 20 s
     gc.disable()
     objects.extend([[n] for n in range(2000000)])
-    collector = truth.start("collector", collect_forever)
-    while not arrived:
-        time.sleep(0.001)
-    truth.tell({"objects": len(objects),
-                "collector": {"name": collector.name, "ident": collector.ident,
-                              "native_id": truth.native_id(collector.ident), "function": "collect_forever",
-                              "line": collect_forever.__code__.co_firstlineno + 3},
-                "main": {"ident": threading.current_thread().ident}})
-    truth.wait()
-    os._exit(0)
+    truth.start("collector", collect_forever,
+                {"ident": threading.current_thread().ident, "native_id": truth.gettid()})
+    os.read(truth.gate, 1)

@@ -23,7 +23,7 @@ pub struct Program {
 }
 
 /// A program that has told nothing after this time never will.
-const PATIENCE: Duration = Duration::from_secs(600);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// What came of starting a program.
 pub enum Started {
