@@ -164,11 +164,17 @@ impl Tally {
     }
 
     /// Where every look has to be exact none may be wrong, else one in 1,000, and of a few hundred looks by
-    /// chance some. Those that could not be decided are told apart, and no one says that they are true.
+    /// chance some. Whoever may not stop a program that calls faster than can be copied sees some wrongly. Those
+    /// that could not be decided are told apart, and no one says that they are true.
     fn untrue(self, pausing: Pausing) -> Problems {
         let decided = self.counts.iter().filter(|(read, _)| **read != Read::Undecided);
         let (all, wrong) = decided.fold((0, 0), |sum, (_, row)| (sum.0 + row.0, sum.1 + row.1));
-        if wrong == 0 || pausing != Pausing::Always && wrong <= 8 + all / 1000 {
+        let tolerated = match pausing {
+            Pausing::Always => 0,
+            Pausing::IfNeeded => 8 + all / 1000,
+            Pausing::Never => 8 + all / 40,
+        };
+        if wrong <= tolerated {
             return Problems::new();
         }
         let mut problems = vec![format!("{pausing:?}: {self}")];
@@ -391,10 +397,8 @@ fn fair(python: &Interpreter, program: &Program) -> Result<Problems, String> {
     let stood = 100.0 * (waited_for_processors(program.pid()) - waited) / began.elapsed().as_secs_f64();
     let quality = format!("{count} looks, {deduced} deduced, {stood:.1} % of the time without a processor");
     println!("{}: {quality}: off by {worst:.2} points (sigma {sigma:.2})", python.name);
-    // FIXME: one percentage point is promised, and kept but for generators that run for less time than a copy
-    // takes (`_iterencode_list` of json: 4 to 5 points too few). Of some hundred rows on every Python none is off
-    // by five sigma more by chance.
-    let is_off = |row: &&(String, f64, f64, f64)| row.2.abs() > 5.0 + 5.0 * row.3 + stood / 2.0;
+    // Of some hundred rows on every Python none is off by five sigma more by chance.
+    let is_off = |row: &&(String, f64, f64, f64)| row.2.abs() > 1.0 + 5.0 * row.3 + stood / 2.0;
     let show = |(what, exact, off, sigma): &(String, f64, f64, f64)| {
         format!("{what}: {exact:.2} % when stopped, off by {off:.2} by default (sigma {sigma:.2})")
     };

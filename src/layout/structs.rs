@@ -226,6 +226,8 @@ structs! {
         owner_interpreter: Option<Constant> = { constant "FRAME_OWNED_BY_INTERPRETER" };
         /// The owner of a frame inside a generator object (3.11+).
         owner_generator: Option<Constant> = { constant "FRAME_OWNED_BY_GENERATOR" };
+        /// The function it runs (3.11+).
+        function: Option<Field<Addr>> = { "_PyInterpreterFrame.f_funcobj" | "_PyInterpreterFrame.f_func" };
     }
     /// A generator, coroutine or async generator (`PyGenObject`, 3.11+).
     Generator as generator {

@@ -14,6 +14,8 @@ pub struct RawFrame {
     pub previous: Option<Addr>,
     /// What it executes, untagged; null for an entry frame (3.14+).
     pub code: Option<Addr>,
+    /// The function that was called, untagged (3.11+); an object of another kind where none was.
+    pub function: Option<Addr>,
     /// Where it is, encoded as the word `instruction` says.
     pub instruction: u64,
     /// Who owns its memory; `None` before 3.11.
@@ -104,6 +106,7 @@ impl RawFrame {
             address,
             previous: value::<Addr>(bytes, start, layout.previous.offset)?,
             code: value::<Addr>(bytes, start, layout.code.offset)?,
+            function: layout.function.and_then(|field| value::<Addr>(bytes, start, field.offset)?),
             instruction: value::<u64>(bytes, start, layout.instruction.offset)?,
             owner: layout.owner.and_then(|field| value::<u8>(bytes, start, field.offset)),
             stacktop: layout.stacktop.and_then(stacktop).or_else(|| layout.stackpointer.and_then(stackpointer)),
@@ -142,7 +145,7 @@ impl Python<'_> {
     /// The frame at `address` out of `bytes`, a copy of the span of its fields.
     pub(super) fn parse_frame(&self, address: Addr, bytes: &[u8]) -> Option<RawFrame> {
         let frame = RawFrame::parse(self.layout, address, bytes)?;
-        Some(RawFrame { code: self.untag(frame.code), ..frame })
+        Some(RawFrame { code: self.untag(frame.code), function: self.untag(frame.function), ..frame })
     }
 
     /// The innermost frame of the thread at `thread`; `None` if it runs no Python code.

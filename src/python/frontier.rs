@@ -11,6 +11,7 @@
 //! What cannot be decided is not guessed: the caller stops the thread instead.
 
 use crate::address::Addr;
+use crate::layout::Word;
 use crate::memory::{Copies, Part};
 use crate::python::copy_plan::share_page;
 use crate::python::stack_copy::{MAX_OUTSIDE, StackCopy};
@@ -151,6 +152,9 @@ impl Frontier<'_> {
         if caller.is_some_and(|caller| self.calls_none(caller, &frame)) {
             return Ok(None);
         }
+        if let Some(caller) = caller.filter(|caller| callers.is_empty() && !self.calls(caller, &frame)) {
+            self.unmoved(caller, &frame)?;
+        }
         let header = u64::from(self.python.layout.frame.localsplus.offset);
         let size = code.frame_bytes.filter(|size| *size >= header).ok_or(Undecided::Give)?;
         let lasti = code.lasti(self.python, &frame);
@@ -227,6 +231,37 @@ impl Frontier<'_> {
                 && (again.stacktop == Some(0)) == (frame.stacktop == Some(0))
         };
         self.second(frame.address).filter(|again| !same(again)).map_or(Ok(()), |_| Err(Undecided::Give))
+    }
+
+    /// Nothing, if a second copy shows that `caller` and `callee` were as they are here at one moment.
+    fn unmoved(&self, caller: &RawFrame, callee: &RawFrame) -> Result<(), Undecided> {
+        let copied = self.second(caller.address).and(self.second(callee.address));
+        copied.ok_or(Undecided::Give)?;
+        self.waited(caller)?;
+        self.led(callee)
+    }
+
+    /// Whether `caller` may have called `callee`, without C code in between. Of two frames one lies behind the
+    /// other, and so the caller's was copied first: by the time that the callee's was, it may have gone on to call
+    /// another function in the same place. But what a frame calls stays on its value stack, where its stack
+    /// pointer points (CALL, Python/bytecodes.c; up to 3.12 behind an empty slot), until that returns.
+    fn calls(&self, caller: &RawFrame, callee: &RawFrame) -> bool {
+        let (Some(function), Some(top)) = (callee.function, caller.stacktop.and_then(|top| u64::try_from(top).ok()))
+        else {
+            return true;
+        };
+        let at = caller.localsplus(self.python.layout).offset(top.saturating_mul(Addr::SIZE as u64));
+        let copies = Copies::new(&self.copy.parts, self.python.memory);
+        let Some(slots) = copies.copied(at, 2 * Addr::SIZE) else { return true };
+        let called = |slot: &[u8]| self.python.untag(Addr::decode(slot)) == Some(function);
+        slots.chunks(Addr::SIZE).any(called) || !self.are_functions(caller, callee)
+    }
+
+    /// Whether two frames execute functions: not so the one that CPython makes itself to call `__init__`
+    /// (`_Py_InitCleanup`, 3.12+).
+    fn are_functions(&self, caller: &RawFrame, callee: &RawFrame) -> bool {
+        let kind = |frame: &RawFrame| self.python.type_of(frame.function?).ok();
+        kind(caller) == kind(callee)
     }
 
     /// The second copy of the frame at `at`.

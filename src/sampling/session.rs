@@ -42,7 +42,7 @@ pub struct Session<W: Write> {
 }
 
 /// How long Python may take to begin after a process has executed another program, in ns.
-const EXEC_TAKES: u64 = 2_000_000_000;
+const EXEC_TAKES: u64 = 10_000_000_000;
 /// How often runs that go on are written, in ns.
 const FLUSH_EVERY: u64 = 1_000_000_000;
 

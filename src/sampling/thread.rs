@@ -26,6 +26,7 @@ pub struct SampledThread {
     pub interpreter: usize,
     files: Option<ThreadFiles>,
     copy: StackCopy,
+    trust: Trust,
     asleep: bool,
     meter: Meter,
     /// When it was looked at last, in ns since the start; `None` if never.
@@ -101,6 +102,7 @@ impl SampledThread {
             interpreter,
             files: tid.map(|tid| ThreadFiles::open(pid, tid)),
             copy: StackCopy::new(state.address, extra),
+            trust: Trust::default(),
             asleep: false,
             meter: Meter::default(),
             looked: None,
@@ -176,9 +178,9 @@ impl SampledThread {
         activity: Activity,
         accounting: &mut Accounting,
     ) -> Option<(Activity, Read, Option<u64>)> {
-        let Self { files: Some(files), copy, .. } = self else { return None };
+        let Self { files: Some(files), copy, trust, .. } = self else { return None };
         let python = Python::new(&means.target.memory, &means.target.layout);
-        let mut reading = Reading { files, copy, python, means, watched, accounting, stopped: None };
+        let mut reading = Reading { files, copy, trust, python, means, watched, accounting, stopped: None };
         let (activity, read) = look(&mut reading, activity, means.pausing, means.tracer)?;
         Some((activity, read, reading.stopped.filter(|_| read == Read::Stopped)))
     }
@@ -217,6 +219,7 @@ impl SampledThread {
 struct Reading<'s> {
     files: &'s mut ThreadFiles,
     copy: &'s mut StackCopy,
+    trust: &'s mut Trust,
     python: Python<'s>,
     means: &'s Means<'s>,
     watched: &'s Watched,
@@ -254,8 +257,16 @@ impl Subject for Reading<'_> {
             // It stands, if this succeeds: asking code objects whether they are the same costs as little as in
             // a stop.
             self.means.codes.renew();
+            return self.deduced();
         }
-        self.take().is_ok() && self.copy.deduce(&self.python, self.means.codes)
+        let exactly = self.means.pausing == Pausing::IfNeeded && self.trust.is_lost();
+        if exactly && !self.trust.is_to_be_tried() {
+            return false;
+        }
+        let decided = self.deduced();
+        self.trust.note(decided);
+        // What was decided after all is not believed either: to be decided is no matter of chance.
+        decided && !exactly
     }
 
     fn stood(&mut self, from: Duration, to: Duration) {
@@ -268,12 +279,53 @@ impl Subject for Reading<'_> {
 }
 
 impl Reading<'_> {
+    fn deduced(&mut self) -> bool {
+        self.take().is_ok() && self.copy.deduce(&self.python, self.means.codes)
+    }
+
     /// Copies its memory.
     fn take(&mut self) -> python::Result<()> {
         self.copy.take(&self.python)?;
         let copies = Copies::new(self.copy.parts(), &self.means.target.memory);
         self.watched.renew(&Python::new(&copies, self.python.layout), self.means.codes);
         Ok(())
+    }
+}
+
+/// Whether the stacks of a thread can be deduced. A look that cannot be decided is made exactly, some 30 us
+/// later: what runs for less time than a copy takes would be seen too seldom, by no more than the share of such
+/// looks. As soon as that exceeds a percent every look is exact, whatever the thread does: then no stack is
+/// favoured, and none is deduced wrongly in a program that calls faster than can be copied.
+#[derive(Clone, Copy, Default, Debug)]
+struct Trust {
+    /// The share of looks that could not be decided, of late.
+    undecided: f32,
+    lost: bool,
+    /// Looks since it was tried last.
+    untried: u8,
+}
+
+impl Trust {
+    /// So many looks are of late.
+    const LATE: f32 = 128.0;
+    /// It is lost above this share of undecided looks, and back below that.
+    const BOUNDS: (f32, f32) = (0.0125, 0.003);
+    /// Where it is lost, one look in so many finds out whether it could have been decided.
+    const TRIED: u8 = 16;
+
+    fn note(&mut self, decided: bool) {
+        self.undecided += (f32::from(!decided) - self.undecided) / Self::LATE;
+        let (lost, back) = Self::BOUNDS;
+        self.lost = self.undecided > if self.lost { back } else { lost };
+    }
+
+    fn is_lost(self) -> bool {
+        self.lost
+    }
+
+    fn is_to_be_tried(&mut self) -> bool {
+        self.untried = (self.untried + 1) % Self::TRIED;
+        self.untried == 0
     }
 }
 
@@ -327,5 +379,18 @@ mod tests {
         let told: u64 = (0..100).map(|_| meter.since(111 * MS, MS)).sum();
         assert_eq!(told, TICK.cast_unsigned());
         assert_eq!(meter.since(121 * MS, 0), 0);
+    }
+
+    #[test]
+    fn trust_is_lost_and_comes_back() {
+        let mut trust = Trust::default();
+        let mut look = |every: u32, looks: u32| {
+            (1..=looks).for_each(|look| trust.note(look % every != 0));
+            trust.is_lost()
+        };
+        assert!(!look(1000, 10_000), "one in a thousand is too few");
+        assert!(look(50, 500), "two in a hundred are too many");
+        assert!(look(100, 500), "one in a hundred is too many, once it is lost");
+        assert!(!look(2000, 1000), "it comes back");
     }
 }
