@@ -55,7 +55,7 @@ fn help_of_every_command() {
 #[test]
 fn every_command_of_the_contract_so_far() {
     let found: BTreeSet<String> = commands().into_iter().collect();
-    for name in ["ps", "dump", "doctor", "offsets"] {
+    for name in ["ps", "dump", "dis", "doctor", "offsets"] {
         assert!(found.contains(name), "{name} is none of {found:?}");
     }
 }
@@ -115,7 +115,7 @@ fn what_is_no_pid() {
         "1 ",
         "\u{663}",
     ];
-    for command in ["dump", "doctor"] {
+    for command in ["dump", "dis", "doctor"] {
         for word in words {
             let answer = usage_error(&[command, "--", word]);
             assert!(answer.err.contains("is not a process id"), "{answer:?}");
@@ -347,7 +347,7 @@ fn full_disk() {
     let python = these(&["3.12-pyenv"]).pop().expect("3.12");
     let target = Target::of(&python);
     let pid = target.pid.to_string();
-    for args in [&["dump", &pid][..], &["dump", "--json", &pid], &["doctor", &pid], &["ps"]] {
+    for args in [&["dump", &pid][..], &["dump", "--json", &pid], &["dis", &pid], &["doctor", &pid], &["ps"]] {
         let full = fs::OpenOptions::new().write(true).open("/dev/full").expect("/dev/full");
         let output = Command::new(pitviper()).args(args).stdout(full).output().expect("pitviper");
         let talk = String::from_utf8(output.stderr).expect("UTF-8");

@@ -8,12 +8,13 @@
 #[path = "support/garbage.rs"]
 mod bodies;
 
-use bodies::{BODIES, Body, FUZZ, TABLES, elf_with, look_at_object, look_from};
+use bodies::{BODIES, Body, FUZZ, TABLES, elf_with, look_at_object, look_at_state, look_from};
 use pitviper::address::{Addr, Pid, Version};
 use pitviper::layout::{Flavour, Layout, LineTable as Encoding, Number, Source};
 use pitviper::memory::{Image, Memory, Pages, ReadError};
 use pitviper::os;
 use pitviper::python::{LineTable, Python};
+use pitviper::state::Places;
 use pitviper::target::Target;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -318,6 +319,7 @@ struct Captured {
     image: Image,
     target: Target,
     head: Addr,
+    places: Places,
 }
 
 struct Running(Child);
@@ -346,7 +348,8 @@ fn capture(python: &Path) -> Option<Captured> {
         }
     }
     let head = target.interpreters_head()?;
-    Some(Captured { image, target, head })
+    let places = Places::of(&target);
+    Some(Captured { image, target, head, places })
 }
 
 /// Notes where what is read lies.
@@ -403,6 +406,7 @@ fn damaged_processes() {
         let (image, layout) = (&captured.image, &captured.target.layout);
         let watched = Watched { under: image, reads: RefCell::default() };
         look_from(&watched, layout, captured.head);
+        look_at_state(&watched, layout, captured.head, &captured.places);
         let reads: Vec<(Addr, usize)> = watched.reads.into_inner().into_iter().collect();
         assert!(reads.len() > 1000, "{}: only {} places were read", python.display(), reads.len());
         for number in 0..100 {
@@ -423,6 +427,8 @@ fn damaged_processes() {
             let wounded = Wounded { under: image, wounds };
             let pages = Pages::within(&wounded, FUZZ);
             look_from(&pages, layout, captured.head);
+            let pages = Pages::within(&wounded, FUZZ);
+            look_at_state(&pages, layout, captured.head, &captured.places);
             let pages = Pages::within(&wounded, FUZZ);
             for _ in 0..4 {
                 look_at_object(&Python::new(&pages, layout), reads[random.below(reads.len())].0);

@@ -71,6 +71,16 @@ const RECORDED: &[&str] = &[
     "stdlib_work",
 ];
 
+/// Programs of `tests/inspect.rs`.
+const INSPECTED: &[&str] = &["inspected"];
+/// Programs of `tests/state.rs`.
+const STATE: &[&str] = &["stateful"];
+/// Programs of `tests/dis.rs`.
+const DISASSEMBLED: &[&str] = &["disassembled"];
+
+/// Programs of `tests/tasks.rs`.
+const TASKS: &[&str] = &["async_tasks"];
+
 /// No program is forgotten.
 #[test]
 fn every_program_is_tested() {
@@ -79,7 +89,8 @@ fn every_program_is_tested() {
         .filter_map(|file| file.unwrap().file_name().to_str()?.strip_suffix(".py").map(str::to_owned))
         .filter(|name| !matches!(name.as_str(), "truth" | "calltree"))
         .collect();
-    let mut tested: Vec<&str> = STILL.iter().chain(OWN).chain(RECORDED).copied().collect();
+    let own = [OWN, RECORDED, INSPECTED, STATE, DISASSEMBLED, TASKS].concat();
+    let mut tested: Vec<&str> = STILL.iter().copied().chain(own).collect();
     names.sort();
     tested.sort_unstable();
     assert_eq!(names, tested);

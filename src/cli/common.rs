@@ -23,12 +23,19 @@ pub struct Shown {
     pub color: Colour,
 }
 
-/// How a target is read.
+/// What a target's bytes mean.
 #[derive(clap::Args, Debug)]
-pub struct Reading {
+pub struct Meaning {
     /// Read with this offset table (made by `pitviper offsets`)
     #[arg(long, value_name = "FILE")]
     offsets: Option<PathBuf>,
+}
+
+/// How a target is read.
+#[derive(clap::Args, Debug)]
+pub struct Reading {
+    #[command(flatten)]
+    meaning: Meaning,
     /// Stop every running thread while it is copied: microseconds; with --locals, milliseconds
     #[arg(long, conflicts_with = "no_pause")]
     pause: bool,
@@ -47,6 +54,13 @@ impl Reading {
         }
     }
 
+    /// The user's own offset table.
+    pub fn table(&self) -> Result<Option<UserTable>> {
+        self.meaning.table()
+    }
+}
+
+impl Meaning {
     /// The user's own offset table.
     pub fn table(&self) -> Result<Option<UserTable>> {
         let Some(path) = &self.offsets else { return Ok(None) };

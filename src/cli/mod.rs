@@ -1,13 +1,16 @@
 //! The command line: arguments, one file per command, the terminal.
 
 mod common;
+mod dis;
 mod doctor;
 mod dump;
 mod found;
+mod inspect;
 mod offsets;
 mod ps;
 mod record;
 mod report;
+mod state;
 mod terminal;
 mod units;
 mod view;
@@ -43,8 +46,11 @@ impl Arguments {
 #[derive(Subcommand, Debug)]
 enum Command {
     Dump(dump::Args),
+    Dis(dis::Args),
     Record(record::Args),
     Report(report::Args),
+    Inspect(inspect::Args),
+    State(state::Args),
     Ps(ps::Args),
     Doctor(doctor::Args),
     Offsets(offsets::Args),
@@ -84,8 +90,11 @@ pub fn run() -> u8 {
 fn carry_out(command: &Command, talk: Talk) -> Result<Outcome> {
     match command {
         Command::Dump(args) => dump::run(args, talk),
+        Command::Dis(args) => dis::run(args, talk),
         Command::Record(args) => record::run(args, talk),
         Command::Report(args) => report::run(args, talk),
+        Command::Inspect(args) => inspect::run(args, talk),
+        Command::State(args) => state::run(args, talk),
         Command::Ps(args) => ps::run(args, talk),
         Command::Doctor(args) => doctor::run(args, talk),
         Command::Offsets(args) => offsets::run(args, talk),

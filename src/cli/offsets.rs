@@ -26,6 +26,9 @@ pub struct Args {
     /// Releases the table is known to hold for (default: the builds' own)
     #[arg(long, value_name = "FIRST..LAST", value_parser = parse_range)]
     versions: Option<(Version, Version)>,
+    /// Structs of the table of which a number is left out where the builds do not agree on it
+    #[arg(long, value_name = "STRUCT,…", value_delimiter = ',')]
+    may_differ: Vec<String>,
 }
 
 fn parse_range(text: &str) -> Result<(Version, Version), String> {
@@ -45,7 +48,7 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
         merged = Some(match merged {
             None => (table, text),
             Some((known, _)) => {
-                let table = merge(known, table).map_err(|what| {
+                let table = merge(known, table, &args.may_differ).map_err(|what| {
                     Error::new(Kind::Usage, format!("{} is laid out differently: {what}", binary.display()))
                         .hint("make a table of its own for it")
                 })?;
@@ -94,8 +97,17 @@ fn with_origins(table: &Table, text: &str) -> String {
     table.to_text(|section, field| origins.get(&(section, field)).copied().unwrap_or_default().to_owned())
 }
 
-/// One table for the builds of both. The error names the first number that differs.
-fn merge(mut known: Table, other: Table) -> Result<Table, String> {
+/// One table for the builds of both. The error names the first number that differs. Of a struct that the debug
+/// info of one of them does not hold (those of extension modules lie in other files) the other tells.
+fn merge(mut known: Table, mut other: Table, may_differ: &[String]) -> Result<Table, String> {
+    complete(&mut known, &other);
+    complete(&mut other, &known);
+    for section in may_differ {
+        if let (Some(ours), Some(theirs)) = (known.numbers.get_mut(section), other.numbers.get_mut(section)) {
+            ours.retain(|field, number| theirs.get(field) == Some(number));
+            theirs.retain(|field, _| ours.contains_key(field));
+        }
+    }
     let flat = |table: &Table| {
         let mut rows: Vec<(String, String)> = Vec::new();
         for (section, numbers) in &table.numbers {
@@ -128,4 +140,11 @@ fn merge(mut known: Table, other: Table) -> Result<Table, String> {
         row.dedup();
     }
     Ok(known)
+}
+
+/// Adds to `table` the structs that it does not know.
+fn complete(table: &mut Table, other: &Table) {
+    for (section, numbers) in &other.numbers {
+        table.numbers.entry(section.clone()).or_insert_with(|| numbers.clone());
+    }
 }

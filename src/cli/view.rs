@@ -36,6 +36,9 @@ pub struct Viewing {
     /// Show each process, thread or asyncio task apart
     #[arg(long, value_enum, value_name = "WHAT")]
     by: Option<Apart>,
+    /// Show each asyncio task apart: the same as --by task
+    #[arg(long, conflicts_with = "by")]
+    tasks: bool,
 }
 
 /// What time counts.
@@ -80,6 +83,7 @@ impl Viewing {
             exclude: patterns(&self.exclude)?,
             grain: if self.lines { Grain::Lines } else { Grain::Functions },
             by: match self.by {
+                None if self.tasks => By::Task,
                 None => By::All,
                 Some(Apart::Process) => By::Process,
                 Some(Apart::Thread) => By::Thread,

@@ -73,7 +73,7 @@ pub fn apply(table: &mut Table, bytes: &[u8]) -> Vec<String> {
 /// What is wrong with an offset of `value` in a struct of `size` bytes, if anything.
 fn implausible(value: u64, size: Option<u64>, own: &str) -> Option<String> {
     let sum = own.contains(" + ");
-    match size.filter(|size| *size > 0 && !sum && !own.ends_with("_size")) {
+    match size.filter(|size| *size > 0 && !sum && !own.ends_with("_size") && !own.ends_with(".size")) {
         Some(size) if value >= size => Some(format!("offset {value} lies outside its struct of {size} bytes")),
         _ if value > 1 << 24 => Some(format!("offset {value} is beyond any struct of CPython")),
         _ => None,

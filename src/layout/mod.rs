@@ -19,6 +19,7 @@ mod check;
 pub mod debug_offsets;
 pub mod extract;
 mod field;
+pub mod opcodes;
 mod select;
 pub mod structs;
 pub mod support;
@@ -27,6 +28,7 @@ mod words;
 
 pub use check::check;
 pub use field::{Bits, Constant, Field, Inline, Number, Path, Size, Word};
+pub use opcodes::Opcodes;
 pub use select::{Build, all_tables, from_user_table, known_tables, load, select, select_known, supported_series};
 pub use structs::Structs;
 pub use table::{Flavour, Table};

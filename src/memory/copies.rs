@@ -15,6 +15,11 @@ impl<'m> Copies<'m> {
         Self { parts, under }
     }
 
+    /// The memory below, without the copies.
+    pub fn under(&self) -> &'m dyn Memory {
+        self.under
+    }
+
     /// The copied bytes at `addr`, if a copy holds all `len`.
     pub fn copied(&self, addr: Addr, len: usize) -> Option<&'m [u8]> {
         self.parts.iter().find_map(|part| {

@@ -92,7 +92,7 @@ fn thread(thread: &Thread) -> Json {
     })
 }
 
-fn blocked_on(blocked_on: &BlockedOn) -> Json {
+pub(super) fn blocked_on(blocked_on: &BlockedOn) -> Json {
     let target = blocked_on.target.as_ref();
     let file = target.and_then(|target| target.file.as_ref()).map(|file| file.to_string_lossy().into_owned());
     json!({
@@ -132,7 +132,8 @@ fn local(local: &Local) -> Json {
     document
 }
 
-fn value(value: &Value) -> Json {
+/// An object.
+pub fn value(value: &Value) -> Json {
     let attributes: Vec<Json> = value
         .attributes
         .iter()

@@ -60,7 +60,7 @@ fn write_thread(out: &mut dyn Write, thread: &Thread, style: Style) -> io::Resul
     }
 }
 
-fn describe_state(thread: &Thread) -> String {
+pub(super) fn describe_state(thread: &Thread) -> String {
     let what = match (thread.state, &thread.blocked_on) {
         (State::Idle, Some(blocked_on)) => format!("idle in {}", describe_call(blocked_on)),
         (State::WaitingGil, _) => "waiting for the GIL".to_owned(),
@@ -71,7 +71,7 @@ fn describe_state(thread: &Thread) -> String {
     if thread.gil == Some(true) { format!("{what}, holds the GIL") } else { what }
 }
 
-fn describe_call(blocked_on: &BlockedOn) -> String {
+pub(super) fn describe_call(blocked_on: &BlockedOn) -> String {
     let name = blocked_on.call.name().map_or_else(|| format!("system call {}", blocked_on.call.number), str::to_owned);
     match &blocked_on.target {
         Some(target) => match &target.file {

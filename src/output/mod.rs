@@ -2,6 +2,8 @@
 //! only room that serialises.
 
 mod compared;
+pub mod dis_json;
+pub mod dis_text;
 pub mod doctor;
 pub mod dump_json;
 pub mod dump_text;
@@ -10,6 +12,8 @@ pub mod firefox;
 pub mod folded;
 pub mod formats;
 pub mod html;
+pub mod inspect_json;
+pub mod inspect_text;
 pub mod jsonl;
 mod lanes;
 pub mod otlp;
@@ -19,6 +23,8 @@ mod protobuf;
 pub mod ps;
 pub mod pstats;
 pub mod speedscope;
+pub mod state_json;
+pub mod state_text;
 mod style;
 mod summary;
 pub mod svg;

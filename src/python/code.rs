@@ -55,6 +55,8 @@ struct Identity {
 
 /// `CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR` (Include/cpython/code.h).
 const GENERATOR_FLAGS: i32 = 0x20 | 0x80 | 0x200;
+/// `CO_COROUTINE | CO_ITERABLE_COROUTINE` (Include/cpython/code.h).
+const AWAITABLE_FLAGS: i32 = 0x80 | 0x100;
 /// A greater line table is garbage: a function of a million lines has 20 MB.
 const MAX_LINE_TABLE: usize = 64 << 20;
 
@@ -62,6 +64,11 @@ impl Code {
     /// Whether calls of it make a generator, coroutine or async generator.
     pub fn is_generator(&self) -> bool {
         self.flags & GENERATOR_FLAGS != 0
+    }
+
+    /// Whether calls of it make what `await` takes: a coroutine, or a generator that counts as one.
+    pub fn is_awaitable(&self) -> bool {
+        self.flags & AWAITABLE_FLAGS != 0
     }
 
     /// How much memory it takes, roughly.
@@ -80,7 +87,7 @@ impl Code {
                 index => i64::from(index) * 2,
             },
             Instruction::PreviousPointer | Instruction::Pointer => {
-                let base = self.bytecode(python, frame).map_or(0, Addr::get);
+                let base = self.bytecode(python, Some(frame)).map_or(0, Addr::get);
                 let offset = frame.instruction.wrapping_sub(base).cast_signed();
                 if offset < 0 { -1 } else { offset & !1 }
             }
@@ -88,10 +95,10 @@ impl Code {
     }
 
     /// Where the bytecode begins that `frame` runs: in free-threaded builds of 3.14 and newer each
-    /// thread has a copy that it specialises.
-    fn bytecode(&self, python: &Python<'_>, frame: &RawFrame) -> Option<Addr> {
+    /// thread has a copy that it specialises. Without a frame, the first copy.
+    pub fn bytecode(&self, python: &Python<'_>, frame: Option<&RawFrame>) -> Option<Addr> {
         let copy = || {
-            let index = u64::try_from(frame.tlbc_index.filter(|index| *index > 0)?).ok()?;
+            let index = u64::try_from(frame?.tlbc_index.filter(|index| *index > 0)?).ok()?;
             if let Some((_, known)) = self.copies.borrow().iter().find(|(known, _)| *known == index) {
                 return Some(*known);
             }

@@ -12,6 +12,8 @@ pub struct Item {
     pub key: Addr,
     /// The value.
     pub value: Addr,
+    /// Where the pointer to the value lies.
+    pub value_at: Addr,
 }
 
 /// A greater count is garbage.
@@ -127,7 +129,7 @@ impl Python<'_> {
             };
             // A deleted item, or one that this instance does not have.
             if let Some(value) = self.memory.pointer(value_at)? {
-                items.push(Item { key, value });
+                items.push(Item { key, value, value_at });
             }
         }
         Ok(items)

@@ -27,6 +27,8 @@ pub struct RawFrame {
     pub called_by_c: Option<bool>,
     /// Which copy of the bytecode it runs (free-threaded 3.14+).
     pub tlbc_index: Option<i32>,
+    /// The generator or coroutine that it belongs to (3.4–3.10; since, the frame lies inside of it).
+    pub generator: Option<Addr>,
 }
 
 /// Why a chain of frames has no more.
@@ -112,6 +114,7 @@ impl RawFrame {
             stacktop: layout.stacktop.and_then(stacktop).or_else(|| layout.stackpointer.and_then(stackpointer)),
             called_by_c: layout.is_entry.and_then(|field| Some(value::<u8>(bytes, start, field.offset)? != 0)),
             tlbc_index: layout.tlbc_index.and_then(|field| value::<i32>(bytes, start, field.offset)),
+            generator: layout.generator.and_then(|field| value::<Addr>(bytes, start, field.offset)?),
         })
     }
 
@@ -125,6 +128,14 @@ impl RawFrame {
         let marks = [layout.frame.owner_cstack, layout.frame.owner_interpreter];
         let owned = self.owner.is_some_and(|owner| marks.iter().flatten().any(|mark| mark.0 == i64::from(owner)));
         owned || self.code.is_none()
+    }
+
+    /// The generator, coroutine or async generator whose frame it is (3.4+).
+    pub fn owning_generator(&self, layout: &Structs) -> Option<Addr> {
+        if self.is_in_generator(layout) {
+            return self.address.before(u64::from(layout.generator.iframe?.offset));
+        }
+        self.generator
     }
 
     /// Whether it lies in a generator, coroutine or async generator (3.11+).

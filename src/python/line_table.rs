@@ -71,37 +71,94 @@ impl LineTable {
         None
     }
 
-    /// Objects/locations.md (3.11+): entries of a first byte with the high bit set, whose kind tells
-    /// what follows.
+    /// Objects/locations.md (3.11+).
     fn locations(&self, unit: i64) -> Position {
-        let mut bytes = Bytes(&self.bytes);
-        let (mut start, mut line) = (0, self.first_line);
-        while let Some(first) = bytes.next() {
-            let kind = (first >> 3) & 15;
-            let end = start + i64::from(first & 7) + 1;
-            let entry = match kind {
-                15 => Some(Position::default()),
-                14 => bytes.long(&mut line),
-                13 => bytes.signed().map(|step| {
-                    line = line.saturating_add(step);
-                    Position { line: Some(line), end_line: Some(line), ..Position::default() }
-                }),
-                10..=12 => {
-                    line = line.saturating_add(i64::from(kind) - 10);
-                    bytes.next().zip(bytes.next()).map(|(from, to)| on_line(line, from.into(), to.into()))
-                }
-                _ => bytes.next().map(|second| {
-                    let column = i64::from(kind) << 3 | i64::from(second >> 4 & 7);
-                    on_line(line, column, column + i64::from(second & 15))
-                }),
-            };
-            let Some(entry) = entry else { break };
-            if start <= unit && unit < end {
-                return entry;
+        let mut entries = Locations { bytes: Bytes(&self.bytes), start: 0, line: self.first_line };
+        let found = entries.find(|(start, end, _)| *start <= unit && unit < *end);
+        found.map_or_else(Position::default, |(_, _, position)| position)
+    }
+
+    /// Where each position begins, as byte offsets from 0 on, in one pass: for those who want all. What lies
+    /// before the first has none.
+    pub fn runs(&self) -> Vec<(i64, Position)> {
+        let line = |line: Option<i64>| Position { line, ..Position::default() };
+        match self.encoding {
+            Encoding::Locations => {
+                let entries = Locations { bytes: Bytes(&self.bytes), start: 0, line: self.first_line };
+                entries.map(|(start, _, position)| (start * 2, position)).collect()
             }
-            start = end;
+            Encoding::Ranges => {
+                let (mut start, mut at) = (0, self.first_line);
+                let mut runs = Vec::new();
+                for pair in self.bytes.chunks_exact(2) {
+                    let step = i64::from(pair[1].cast_signed());
+                    if step != -128 {
+                        at = at.saturating_add(step);
+                    }
+                    // An empty range only moves the line.
+                    if pair[0] > 0 {
+                        runs.push((start, line((step != -128).then_some(at))));
+                    }
+                    start += i64::from(pair[0]);
+                }
+                runs
+            }
+            Encoding::Lnotab => self.lnotab_runs(|step| i64::from(step.cast_signed())),
+            Encoding::LnotabUnsigned => self.lnotab_runs(i64::from),
         }
-        Position::default()
+    }
+
+    fn lnotab_runs(&self, step: impl Fn(u8) -> i64) -> Vec<(i64, Position)> {
+        let line = |line: i64| Position { line: Some(line), ..Position::default() };
+        let (mut address, mut at) = (0, self.first_line);
+        let mut runs = Vec::new();
+        for pair in self.bytes.chunks_exact(2) {
+            if pair[0] > 0 {
+                runs.push((address, line(at)));
+            }
+            address += i64::from(pair[0]);
+            at = at.saturating_add(step(pair[1]));
+        }
+        runs.push((address, line(at)));
+        runs
+    }
+}
+
+/// The entries of a location table: first unit, the one behind the last, and the position. Each begins with
+/// a byte with the high bit set, whose kind tells what follows.
+struct Locations<'a> {
+    bytes: Bytes<'a>,
+    start: i64,
+    line: i64,
+}
+
+impl Iterator for Locations<'_> {
+    type Item = (i64, i64, Position);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (bytes, line) = (&mut self.bytes, &mut self.line);
+        let first = bytes.next()?;
+        let kind = (first >> 3) & 15;
+        let entry = match kind {
+            15 => Position::default(),
+            14 => bytes.long(line)?,
+            13 => {
+                *line = line.saturating_add(bytes.signed()?);
+                Position { line: Some(*line), end_line: Some(*line), ..Position::default() }
+            }
+            10..=12 => {
+                *line = line.saturating_add(i64::from(kind) - 10);
+                on_line(*line, bytes.next()?.into(), bytes.next()?.into())
+            }
+            _ => {
+                let second = bytes.next()?;
+                let column = i64::from(kind) << 3 | i64::from(second >> 4 & 7);
+                on_line(*line, column, column + i64::from(second & 15))
+            }
+        };
+        let start = self.start;
+        self.start += i64::from(first & 7) + 1;
+        Some((start, self.start, entry))
     }
 }
 
@@ -215,6 +272,12 @@ mod tests {
                 (0..seed % 64).map(|i| (seed.wrapping_mul(2_654_435_761).wrapping_mul(i + 1) >> 13) as u8).collect();
             for encoding in [Encoding::Lnotab, Encoding::LnotabUnsigned, Encoding::Ranges, Encoding::Locations] {
                 lines(encoding, &bytes, &[-1, 0, 7, i64::MAX]);
+                let table = LineTable { encoding, bytes: bytes.clone(), first_line: 10 };
+                for (start, position) in table.runs() {
+                    let later =
+                        table.runs().iter().any(|(other, _)| *other == start && encoding != Encoding::Locations);
+                    assert!(later || table.position(start) == position, "{encoding:?} {bytes:?} {start}");
+                }
             }
         }
     }

@@ -17,29 +17,36 @@
 
 mod code;
 mod copy_plan;
+mod deques;
 mod dicts;
 mod frames;
 mod frontier;
+mod gc;
 mod instances;
 mod line_table;
 mod numbers;
+mod parts;
 mod runtime;
 mod sequences;
 mod stack_copy;
 mod strings;
+mod tasks;
 mod types;
 mod variables;
 
 pub use code::{Code, CodeCache};
 pub use dicts::Item;
 pub use frames::{End, MAX_FRAMES, RawFrame, Stack, Walk};
+pub use gc::{Collector, Tracked};
 pub use line_table::{LineTable, Position};
 pub use numbers::Int;
+pub use parts::Part;
 pub use runtime::{InterpreterState, ThreadState};
 pub use stack_copy::{Placed, StackCopy};
 pub use strings::Text;
+pub use tasks::{Asked, Missed, Root, Task, TaskCache};
 pub use types::{TypeFlags, flag};
-pub use variables::{Variable, VariableKind};
+pub use variables::{Scoped, Variable, VariableKind};
 
 use crate::address::Addr;
 use crate::layout::{Bits, Field, Layout, Path, Word};
@@ -132,6 +139,14 @@ impl<'a> Python<'a> {
             at = self.memory.pointer(here.offset(u64::from(*offset)))?;
         }
         Ok(at)
+    }
+
+    /// The int that a reference in a frame is itself, without an object (3.15+).
+    pub fn tagged_int(&self, reference: Option<Addr>) -> Option<i64> {
+        use crate::layout::References;
+        let word = reference?.get();
+        let tagged = self.layout.words.references == References::Tagged && word & 3 == 3;
+        tagged.then_some(word.cast_signed() >> 2)
     }
 
     /// A reference as frames hold it, without its tag bits.

@@ -23,6 +23,24 @@ pub enum Int {
 /// time. 4,300 decimal digits, at which Python itself refuses, are 477.
 const MAX_DIGITS: u64 = 1024;
 
+impl Int {
+    /// How many bits its absolute value takes.
+    pub fn bits(&self) -> u64 {
+        match self {
+            Self::Value(value) => value.bits(),
+            Self::Huge { bits, .. } => *bits,
+        }
+    }
+
+    /// Whether it is less than 0.
+    pub fn is_negative(&self) -> bool {
+        match self {
+            Self::Value(value) => value.sign() == Sign::Minus,
+            Self::Huge { negative, .. } => *negative,
+        }
+    }
+}
+
 impl Python<'_> {
     /// The value of the `int` at `address` (2.7: `int` or `long`).
     pub fn int(&self, address: Addr) -> Result<Int> {

@@ -9,6 +9,7 @@ use crate::layout::{Field, Word};
 use crate::memory::{Copies, Part};
 use crate::python::copy_plan::{Plan, SLACK, chunks};
 use crate::python::frontier::{Found, Frontier, Undecided};
+use crate::python::tasks::{self, Root};
 use crate::python::{Code, CodeCache, End, Fault, Python, RawFrame, Result};
 use std::rc::Rc;
 use std::time::Instant;
@@ -34,9 +35,12 @@ impl PartialEq for Placed {
 /// Copies of the memory of one thread's frames, and the stack made from them.
 #[derive(Debug)]
 pub struct StackCopy {
-    pub(super) thread: Addr,
+    /// The thread.
+    pub thread: Addr,
     /// Ranges that are copied at the same moment.
     extra: Vec<(Addr, usize)>,
+    /// Ranges that are copied with them for as long as they can be.
+    followed: Vec<(Addr, usize)>,
     pub(super) plan: Plan,
     pub(super) parts: Vec<Part>,
     /// From which of them on they are second copies.
@@ -50,6 +54,7 @@ pub struct StackCopy {
     /// Whether the stack was made from `parts`.
     made: bool,
     stack: Vec<Placed>,
+    roots: Vec<Root>,
     same: usize,
     end: End,
     torn: bool,
@@ -80,6 +85,7 @@ impl StackCopy {
         Self {
             thread,
             extra,
+            followed: Vec::new(),
             plan: Plan::default(),
             parts: Vec::new(),
             again: 0,
@@ -88,6 +94,7 @@ impl StackCopy {
             before: Vec::new(),
             made: false,
             stack: Vec::new(),
+            roots: Vec::new(),
             same: 0,
             end: End::Root,
             torn: false,
@@ -104,6 +111,27 @@ impl StackCopy {
     /// The calls in progress, the outermost first.
     pub fn stack(&self) -> &[Placed] {
         &self.stack
+    }
+
+    /// The coroutines among them that no other coroutine awaits, the outermost first.
+    pub fn roots(&self) -> &[Root] {
+        &self.roots
+    }
+
+    /// Copies `ranges` as well from now on, instead of those that were given before. Memory that goes away is
+    /// left out from then on.
+    pub fn follow(&mut self, ranges: Vec<(Addr, usize)>) {
+        if ranges.len() != self.followed.len() {
+            // What was copied before lies elsewhere in the row: it compares with nothing.
+            (self.made, self.before) = (false, Vec::new());
+            self.found.clear();
+        }
+        self.followed = ranges;
+    }
+
+    /// Whether there are any.
+    pub fn follows(&self) -> bool {
+        !self.followed.is_empty()
     }
 
     /// How many of [`StackCopy::stack`], the outermost, have not moved since this was asked before.
@@ -132,12 +160,31 @@ impl StackCopy {
             }
             self.prepare(python);
             self.copy(python)?;
+            if self.followed_into_nothing() {
+                continue;
+            }
             if self.is_current(python)? {
                 return Ok(());
             }
             self.plan.made = false;
         }
         Err(Fault::Implausible(self.thread, "a stack that grows and shrinks without end"))
+    }
+
+    /// Whether a range that is followed is not there: then the kernel was asked again for what lies behind it, and
+    /// the copies are of two moments. None is followed any more.
+    fn followed_into_nothing(&mut self) -> bool {
+        let copied = self.parts.iter().skip(1 + self.extra.len()).zip(&self.followed);
+        let gone = copied.into_iter().any(|(part, (_, len))| part.bytes.len() < *len);
+        if gone {
+            self.follow(Vec::new());
+        }
+        gone
+    }
+
+    /// How many parts there are between the first copy of the thread state and those of its stack.
+    fn extras(&self) -> usize {
+        self.extra.len() + self.followed.len()
     }
 
     /// Copies, and notes whether that was interrupted.
@@ -166,6 +213,7 @@ impl StackCopy {
         if let Err(fault) = taken {
             (self.same, self.torn, self.end) = (0, true, End::Unreadable(fault));
             self.stack.clear();
+            self.roots.clear();
             self.found.clear();
             return;
         }
@@ -194,6 +242,7 @@ impl StackCopy {
         let same = self.stack.iter().zip(&stack).take_while(|(old, new)| old == new).count();
         self.meet(walk.frames.iter().map(|raw| raw.address));
         self.keep(stack, Vec::new(), same, end, codes);
+        tasks::find_roots(&mut self.roots, &self.stack, same, python.layout);
     }
 
     /// Makes the stack from the copies of a thread that runs; copies again where that takes more.
@@ -231,7 +280,7 @@ impl StackCopy {
 
     /// Whether the copies are as the `others`, but for what is copied with the thread's memory.
     fn is_like(&self, others: &[Part]) -> bool {
-        let skip = 1..=self.extra.len();
+        let skip = 1..=self.extras();
         self.parts.len() == others.len()
             && self.parts.iter().zip(others).enumerate().all(|(index, (one, other))| {
                 skip.contains(&index) || one.addr == other.addr && one.bytes == other.bytes
@@ -284,6 +333,7 @@ impl StackCopy {
         self.meet(outside.into_iter());
         self.torn = false;
         self.keep(stack, found, same, End::Root, codes);
+        tasks::find_roots(&mut self.roots, &self.stack, same, python.layout);
         Some(())
     }
 
@@ -375,7 +425,7 @@ impl StackCopy {
 
     /// Where the copies of the chunks begin.
     fn first_chunk(&self) -> usize {
-        1 + self.extra.len() + usize::from(self.plan.current.is_some())
+        1 + self.extras() + usize::from(self.plan.current.is_some())
     }
 
     /// A pointer of the thread state, in its first or its last copy.
@@ -399,7 +449,7 @@ impl StackCopy {
                     let part = self.parts.get(index?)?;
                     Addr::decode(part.bytes.get(..Addr::SIZE)?)
                 };
-                [at(Some(1 + self.extra.len())), at(self.parts.len().checked_sub(2))]
+                [at(Some(1 + self.extras())), at(self.parts.len().checked_sub(2))]
             }
         }
     }
@@ -445,7 +495,7 @@ impl StackCopy {
         let tips = self.plan.tips();
         self.again = self.first_chunk() + self.plan.chunks.len() + self.plan.outside.len();
         let wanted = std::iter::once(thread)
-            .chain(self.extra.iter().copied())
+            .chain(self.extra.iter().chain(&self.followed).copied())
             .chain(current)
             .chain(chunks)
             .chain(outside.clone())

@@ -28,6 +28,10 @@ pub mod flag {
     pub const DICT_SUBCLASS: u64 = 1 << 29;
     /// A class.
     pub const TYPE_SUBCLASS: u64 = 1 << 31;
+    /// An exception.
+    pub const BASE_EXCEPTION_SUBCLASS: u64 = 1 << 30;
+    /// Its objects are known to the garbage collector.
+    pub const HAVE_GC: u64 = 1 << 14;
 }
 
 /// The flags of a class.

@@ -29,6 +29,19 @@ pub struct Variable {
     pub value: Addr,
 }
 
+/// A variable that the frames of a code object may have, bound or not.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scoped {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: VariableKind,
+    /// Whether a cell holds it, which other functions may share.
+    pub in_cell: bool,
+    /// Whether it is bound in a frame; `None` without one.
+    pub bound: Option<bool>,
+}
+
 /// A variable that a frame may have: where in its slots.
 struct Slot {
     name: Addr,
@@ -74,6 +87,20 @@ impl Python<'_> {
             }
         }
         Ok(Some(variables))
+    }
+
+    /// All variables that frames of `code` have slots for, in their order; of `frame`, whether they are bound.
+    pub fn scopes(&self, code: &Code, frame: Option<&RawFrame>) -> Result<Vec<Scoped>> {
+        let slots = match self.layout.words.variables {
+            Variables::Kinds => self.slots_by_kinds(code)?,
+            Variables::Tuples => self.slots_by_tuples(code)?,
+        };
+        let first = frame.map(|frame| frame.address.offset(u64::from(self.layout.frame.localsplus.offset)));
+        let scoped = |slot: &Slot| {
+            let bound = first.and_then(|first| Some(self.slot_value(first, slot).ok()?.is_some()));
+            Ok(Scoped { name: self.name(slot.name)?, kind: slot.kind, in_cell: slot.in_cell, bound })
+        };
+        slots.iter().map(scoped).collect()
     }
 
     fn slot_value(&self, first: Addr, slot: &Slot) -> Result<Option<Addr>> {

@@ -15,6 +15,7 @@ mod names;
 mod process;
 mod session;
 mod thread;
+mod trust;
 
 pub use clock::Schedule;
 pub use session::{Options, Session};

@@ -5,8 +5,8 @@ use crate::error::{Error, Result};
 use crate::layout::Word;
 use crate::memory::Pages;
 use crate::os::{self, Tracer};
-use crate::profile::{self, Event, EventKind, ProcessId, Run, StackId, Thread, Writer};
-use crate::python::{CodeCache, End, InterpreterState, Python, ThreadState};
+use crate::profile::{self, Event, EventKind, ProcessId, Run, StackId, StringId, Thread, Writer};
+use crate::python::{CodeCache, End, InterpreterState, Python, TaskCache, ThreadState};
 use crate::sampling::names::Names;
 use crate::sampling::thread::{Look, Means, SampledThread, Seen};
 use crate::stacks::{self, GilPlace, NativeId, NativeIds, Pausing, Read, State};
@@ -19,7 +19,10 @@ use std::time::Duration;
 /// An interpreter that is watched: where its GIL and its list of threads lie.
 #[derive(Debug)]
 pub struct Watched {
-    state: InterpreterState,
+    /// What CPython says of it.
+    pub state: InterpreterState,
+    /// Its tasks of asyncio.
+    pub tasks: TaskCache,
     /// Its GIL.
     pub place: GilPlace,
     /// Pointers at the heads of lists, and what they were: others mean that the lists have changed.
@@ -282,6 +285,7 @@ impl SampledProcess {
                     gil: seen.gil,
                     read: read(seen.read),
                     end: end(thread.end()),
+                    task: task(thread, names, writer),
                     waits: seen.call.and_then(|call| call.name()).map(|name| writer.string(name)),
                     ..Run::new(thread.id, seen.at.saturating_sub(wall))
                 };
@@ -303,7 +307,8 @@ impl SampledProcess {
         let mut found: Vec<(ThreadState, usize)> = Vec::new();
         // A list that changes while it is read may be cut short: it is read again at the next tick.
         self.relist = list.fault.is_some();
-        self.interpreters.clear();
+        let mut tasks: HashMap<Addr, TaskCache> =
+            self.interpreters.drain(..).map(|old| (old.state.address, old.tasks)).collect();
         for (index, state) in list.items.into_iter().enumerate() {
             let threads = python.threads(state);
             self.relist |= threads.fault.is_some();
@@ -313,7 +318,9 @@ impl SampledProcess {
             let place = GilPlace::find(&self.target, &python, state);
             let generation = self.target.layout.interpreter.code_object_generation;
             let generation = generation.map(|own| (state.address.offset(u64::from(own.offset)), Cell::new(None)));
-            self.interpreters.push(Watched { state, place, heads: vec![(head, first), (at, newest)], generation });
+            let tasks = tasks.remove(&state.address).unwrap_or_default();
+            let heads = vec![(head, first), (at, newest)];
+            self.interpreters.push(Watched { state, tasks, place, heads, generation });
         }
         let all: Vec<ThreadState> = found.iter().map(|(thread, _)| *thread).collect();
         let ids = NativeIds::read(pid, &python, &all);
@@ -414,6 +421,15 @@ fn stack<W: Write>(thread: &mut SampledThread, names: &mut Names, writer: &mut W
         nodes.push(node);
     }
     nodes.last().copied()
+}
+
+/// The number of the name of the task that `thread` executes.
+fn task<W: Write>(thread: &mut SampledThread, names: &mut Names, writer: &mut Writer<W>) -> Option<StringId> {
+    let task = thread.task.clone()?;
+    let (copy, _) = thread.parts();
+    let root = copy.roots().iter().find(|root| root.coroutine == task.coroutine);
+    let call = root.and_then(|root| copy.stack().get(root.depth));
+    Some(names.task(writer, &task, call.map(|call| &*call.code)))
 }
 
 fn count(accounting: &mut profile::Accounting, seen: &Seen, end: &End) {

@@ -1,14 +1,17 @@
 //! One thread, looked at again and again.
 
 use crate::address::{Addr, Pid};
+use crate::layout::Word;
 use crate::memory::Copies;
 use crate::os::{self, Activity, Syscall, ThreadFiles, Tracer};
 use crate::profile::{Accounting, Run, StackId, ThreadId};
-use crate::python::{self, CodeCache, End, Python, StackCopy, ThreadState};
+use crate::python::{self, Asked, CodeCache, End, Missed, Python, StackCopy, Task, ThreadState};
 use crate::sampling::clock::nanoseconds;
 use crate::sampling::process::Watched;
+use crate::sampling::trust::Trust;
 use crate::stacks::{Gil, Pausing, Read, State, Subject, look};
 use crate::target::Target;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// A thread of a recording.
@@ -35,6 +38,10 @@ pub struct SampledThread {
     nodes: Vec<StackId>,
     /// The run that has not ended yet.
     pub run: Option<Run>,
+    /// The task of asyncio that it was seen to execute.
+    pub task: Option<Rc<Task>>,
+    /// The task that is copied with its stack: the last that was seen.
+    followed: Option<Rc<Task>>,
 }
 
 /// What is needed to look at a thread.
@@ -108,6 +115,8 @@ impl SampledThread {
             looked: None,
             nodes: Vec::new(),
             run: None,
+            task: None,
+            followed: None,
         }
     }
 
@@ -166,6 +175,7 @@ impl SampledThread {
         let python = Python::new(&means.target.memory, &means.target.layout);
         let taken = self.copy.take(&python);
         self.copy.exact(taken, &python, means.codes);
+        self.task = running_task(&self.copy, &python, watched, false).ok().flatten();
         Look::Seen(self.seen(means, watched, None, Read::Undecided))
     }
 
@@ -180,9 +190,27 @@ impl SampledThread {
     ) -> Option<(Activity, Read, Option<u64>)> {
         let Self { files: Some(files), copy, trust, .. } = self else { return None };
         let python = Python::new(&means.target.memory, &means.target.layout);
-        let mut reading = Reading { files, copy, trust, python, means, watched, accounting, stopped: None };
+        let mut reading = Reading { files, copy, trust, python, means, watched, accounting, stopped: None, task: None };
         let (activity, read) = look(&mut reading, activity, means.pausing, means.tracer)?;
-        Some((activity, read, reading.stopped.filter(|_| read == Read::Stopped)))
+        let stopped = reading.stopped.filter(|_| read == Read::Stopped);
+        self.task = reading.task;
+        self.follow_task(means, watched);
+        Some((activity, read, stopped))
+    }
+
+    /// Has what proves the task copied with the next stack.
+    fn follow_task(&mut self, means: &Means<'_>, watched: &Watched) {
+        let Some(task) = &self.task else { return };
+        if self.copy.follows() && self.followed.as_ref().is_some_and(|followed| Rc::ptr_eq(followed, task)) {
+            return;
+        }
+        let ranges = task.ranges();
+        if ranges.is_empty() {
+            return;
+        }
+        let pointer = watched.tasks.pointer(&means.target.layout, self.state.address);
+        self.copy.follow(ranges.into_iter().chain(pointer.map(|at| (at, Addr::SIZE))).collect());
+        self.followed = Some(Rc::clone(task));
     }
 
     /// Whether its state is another thread's meanwhile: Python lets go of it before the kernel's thread ends.
@@ -226,6 +254,8 @@ struct Reading<'s> {
     accounting: &'s mut Accounting,
     /// When it was stopped last, in ns since the start.
     stopped: Option<u64>,
+    /// The task of asyncio that it executes.
+    task: Option<Rc<Task>>,
 }
 
 impl Subject for Reading<'_> {
@@ -249,24 +279,37 @@ impl Subject for Reading<'_> {
         if stopped {
             self.files.count_stopped();
         }
+        // What cannot be told of a thread that stands still cannot be told at all.
+        let _ = self.running_task(true);
+        let innermost = self.copy.roots().last().map(|root| root.coroutine);
+        if stopped && !self.copy.is_torn() && self.task.as_ref().map(|task| task.coroutine) != innermost {
+            self.watched.tasks.note_stranger(self.copy.roots());
+        }
         !self.copy.is_torn()
     }
 
     fn deduce(&mut self) -> bool {
-        if self.python.layout.thread.datastack_chunk.is_none() {
+        let moves = self.python.layout.thread.datastack_chunk.is_some();
+        if !moves {
             // It stands, if this succeeds: asking code objects whether they are the same costs as little as in
             // a stop.
             self.means.codes.renew();
-            return self.deduced();
         }
-        let exactly = self.means.pausing == Pausing::IfNeeded && self.trust.is_lost();
+        let exactly = moves && self.means.pausing == Pausing::IfNeeded && self.trust.is_lost();
         if exactly && !self.trust.is_to_be_tried() {
             return false;
         }
-        let decided = self.deduced();
-        self.trust.note(decided);
+        let decided = self.take().is_ok_and(|()| self.copy.deduce(&self.python, self.means.codes));
+        if moves {
+            self.trust.note(decided);
+        }
         // What was decided after all is not believed either: to be decided is no matter of chance.
-        decided && !exactly
+        if !decided || exactly {
+            return false;
+        }
+        // The stack is true whether its task is known or not. It is worth a stop to learn that, once.
+        let may_not = self.means.pausing == Pausing::Never;
+        self.running_task(false).is_ok() || may_not || self.watched.tasks.is_strange(self.copy.roots())
     }
 
     fn stood(&mut self, from: Duration, to: Duration) {
@@ -279,8 +322,11 @@ impl Subject for Reading<'_> {
 }
 
 impl Reading<'_> {
-    fn deduced(&mut self) -> bool {
-        self.take().is_ok() && self.copy.deduce(&self.python, self.means.codes)
+    /// Finds the task that it executes, by what was copied of it.
+    fn running_task(&mut self, still: bool) -> Result<(), Missed> {
+        let task = running_task(self.copy, &self.python, self.watched, still);
+        self.task = task.clone().ok().flatten();
+        task.map(|_| ())
     }
 
     /// Copies its memory.
@@ -292,41 +338,19 @@ impl Reading<'_> {
     }
 }
 
-/// Whether the stacks of a thread can be deduced. A look that cannot be decided is made exactly, some 30 us
-/// later: what runs for less time than a copy takes would be seen too seldom, by no more than the share of such
-/// looks. As soon as that exceeds a percent every look is exact, whatever the thread does: then no stack is
-/// favoured, and none is deduced wrongly in a program that calls faster than can be copied.
-#[derive(Clone, Copy, Default, Debug)]
-struct Trust {
-    /// The share of looks that could not be decided, of late.
-    undecided: f32,
-    lost: bool,
-    /// Looks since it was tried last.
-    untried: u8,
-}
-
-impl Trust {
-    /// So many looks are of late.
-    const LATE: f32 = 128.0;
-    /// It is lost above this share of undecided looks, and back below that.
-    const BOUNDS: (f32, f32) = (0.0125, 0.003);
-    /// Where it is lost, one look in so many finds out whether it could have been decided.
-    const TRIED: u8 = 16;
-
-    fn note(&mut self, decided: bool) {
-        self.undecided += (f32::from(!decided) - self.undecided) / Self::LATE;
-        let (lost, back) = Self::BOUNDS;
-        self.lost = self.undecided > if self.lost { back } else { lost };
+/// The task of asyncio that the thread executes of which this is a `copy`.
+fn running_task(
+    copy: &StackCopy,
+    python: &Python<'_>,
+    watched: &Watched,
+    still: bool,
+) -> Result<Option<Rc<Task>>, Missed> {
+    if copy.roots().is_empty() {
+        return Ok(None);
     }
-
-    fn is_lost(self) -> bool {
-        self.lost
-    }
-
-    fn is_to_be_tried(&mut self) -> bool {
-        self.untried = (self.untried + 1) % Self::TRIED;
-        self.untried == 0
-    }
+    let copies = Copies::new(copy.parts(), python.memory);
+    let (interpreter, thread, roots) = (watched.state.address, copy.thread, copy.roots());
+    watched.tasks.running(python.layout, &Asked { copies: &copies, interpreter, thread, roots, still })
 }
 
 /// What a thread has taken of a processor, from a counter that lags behind.
@@ -379,18 +403,5 @@ mod tests {
         let told: u64 = (0..100).map(|_| meter.since(111 * MS, MS)).sum();
         assert_eq!(told, TICK.cast_unsigned());
         assert_eq!(meter.since(121 * MS, 0), 0);
-    }
-
-    #[test]
-    fn trust_is_lost_and_comes_back() {
-        let mut trust = Trust::default();
-        let mut look = |every: u32, looks: u32| {
-            (1..=looks).for_each(|look| trust.note(look % every != 0));
-            trust.is_lost()
-        };
-        assert!(!look(1000, 10_000), "one in a thousand is too few");
-        assert!(look(50, 500), "two in a hundred are too many");
-        assert!(look(100, 500), "one in a hundred is too many, once it is lost");
-        assert!(!look(2000, 1000), "it comes back");
     }
 }

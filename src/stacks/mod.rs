@@ -13,12 +13,14 @@
 //! # Ok::<(), pitviper::error::Error>(())
 //! ```
 
+mod collector;
 mod gil;
 mod identity;
 mod look;
 mod reader;
 mod state;
 
+pub use collector::collector;
 pub use gil::{Gil, GilPlace};
 pub use identity::{NativeId, NativeIds, names};
 pub use look::{Pausing, Subject, look};

@@ -8,6 +8,7 @@ mod debug_info;
 mod find;
 mod identify;
 mod modules;
+mod symbols;
 mod validate;
 mod version;
 

@@ -4,13 +4,16 @@
 
 use pitviper::address::{Addr, Version};
 use pitviper::binary::{DebugInfo, ElfFile, FileImage, Machine, MappedImage, references};
-use pitviper::layout::{self, Flavour, Layout, LineTable as Encoding, Source, Table, debug_offsets};
+use pitviper::disassembly::{Bytecode, Looked, decode, parse_exception_table, states, subject};
+use pitviper::layout::{self, Flavour, Layout, LineTable as Encoding, Opcodes, Source, Table, debug_offsets};
 use pitviper::memory::{Budget, Image, Memory, Pages, Part, ReadError};
 use pitviper::objects::{Limits, describe};
 use pitviper::os;
 use pitviper::profile::{Aggregator, By, Filter, Grain, Reader};
 use pitviper::python::{CodeCache, InterpreterState, LineTable, Python, StackCopy};
+use pitviper::state::{self, Places};
 use pitviper::target;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 /// Takes any bytes, and returns soon.
@@ -19,6 +22,7 @@ pub type Body = fn(&[u8]);
 /// Every body, by the name of its fuzz target.
 pub const BODIES: &[(&str, Body)] = &[
     ("line_table", line_table),
+    ("bytecode", bytecode),
     ("offset_table", offset_table),
     ("debug_offsets", debug_offsets),
     ("elf", elf),
@@ -38,6 +42,23 @@ pub fn line_table(bytes: &[u8]) {
         let table = LineTable { encoding, bytes: table.to_vec(), first_line };
         for lasti in [lasti, -1, 0, i64::MAX] {
             table.position(lasti);
+        }
+    }
+}
+
+/// Bytecode of every series, as if the rest were its exception table: the first byte says where they part.
+pub fn bytecode(bytes: &[u8]) {
+    let Some((part, bytes)) = bytes.split_first() else { return };
+    let (code, table) = bytes.split_at(bytes.len() * usize::from(*part) / 256);
+    let handlers = parse_exception_table(table);
+    assert!(handlers.len() <= table.len());
+    for opcodes in OPCODES.iter() {
+        let find = |_, unit: usize, argument: u8| table.get(unit).map(|opcode| (*opcode, argument));
+        let bytecode = Bytecode::restored(opcodes, code.to_vec(), find);
+        let raws = decode(opcodes, &bytecode);
+        assert!(raws.len() <= code.len() && bytecode.original.len() == code.len());
+        if let Some(last) = raws.last() {
+            states(opcodes, &raws, &handlers, last.offset);
         }
     }
 }
@@ -251,6 +272,8 @@ pub fn memory_image(bytes: &[u8]) {
 fn look(memory: &dyn Memory, layout: &Layout) {
     let pages = Pages::within(memory, FUZZ);
     look_from(&pages, layout, BASE);
+    let pages = Pages::within(memory, FUZZ);
+    look_at_state(&pages, layout, BASE, &everywhere_at(BASE));
     // Each look has a budget of its own: a spent one would hide what comes after.
     let pages = Pages::within(memory, FUZZ);
     look_at_object(&Python::new(&pages, layout), BASE);
@@ -287,6 +310,29 @@ pub fn look_from(memory: &dyn Memory, layout: &Layout, head: Addr) {
     }
 }
 
+/// All that `pitviper state` reads, from the pointer to the first interpreter at `head` on.
+pub fn look_at_state(memory: &dyn Memory, layout: &Layout, head: Addr, places: &Places) {
+    let memory = &Modest(memory);
+    let options = state::Options { sections: Vec::new(), origins: true, members: true };
+    let state = state::read_memory(Python::new(memory, layout), head, places, &options);
+    assert!(state.problems.len() <= 100 && state.problems.iter().all(|problem| problem.len() < 1000));
+}
+
+/// Places that are all the same.
+fn everywhere_at(at: Addr) -> Places {
+    let statics = ["enabled", "arenas", "maxarenas", "_PyObject", "_PyMem_Raw", "Handlers", "import_lock_thread"];
+    Places {
+        runtime: Some(at),
+        generations: Some(at),
+        eval_frame: Some(at),
+        recursion_limit: Some(at),
+        switch_interval: Some(at),
+        check_interval: Some(at),
+        finalizing: Some(at),
+        statics: statics.into_iter().map(|name| (name.to_owned(), at)).collect(),
+    }
+}
+
 fn look_at_modules(python: &Python<'_>, interpreter: InterpreterState) {
     let layout = &python.layout.interpreter;
     for field in [layout.modules, layout.sysdict, layout.builtins] {
@@ -313,6 +359,13 @@ pub fn look_at_object(python: &Python<'_>, at: Addr) {
     if let (Ok(code), Ok(frame)) = (python.code(at), python.frame(at)) {
         code.position(code.lasti(&python, &frame));
         let _ = python.variables(&frame, &code);
+    }
+    if let Ok(Some(subject)) = subject(&python, at)
+        && let Ok(code) = python.code(subject.code)
+        && let Ok(opcodes) = Opcodes::of(python.layout.version)
+    {
+        let frame = subject.frame.and_then(|frame| python.frame(frame).ok());
+        let _ = Looked::read(&python, &opcodes, Rc::new(code), frame.as_ref(), subject.settled);
     }
 }
 
@@ -360,6 +413,9 @@ const BASE: Addr = match Addr::new(0x1000) {
     Some(addr) => addr,
     None => unreachable!(),
 };
+
+/// The instructions of all series.
+static OPCODES: LazyLock<Vec<Opcodes>> = LazyLock::new(|| Opcodes::all().filter_map(|(_, made)| made.ok()).collect());
 
 const VERSION: Version = Version::release(3, 13, 0);
 const SOURCE: Source = Source::User(String::new());

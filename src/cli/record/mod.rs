@@ -29,6 +29,7 @@ use std::time::Duration;
   pitviper record 1234 -o profile.pv --duration 30s           everything; `pitviper report` makes the rest of it
   pitviper record -o profile.html -- python app.py            a program from its start to its end
   pitviper record 1234 -o profile.folded --rate 100hz --idle  seldom, with the threads that wait
+  pitviper record 1234 -o profile.svg --tasks                 each asyncio task apart
 
 Exit codes: 0 complete, 1 failed, 2 usage, 3 not permitted, 4 part of it could not be read;
 of `-- COMMAND`, what the command returned")]

@@ -34,6 +34,11 @@ pub fn in_root_of(pid: Pid, path: &Path) -> PathBuf {
     super::folder(pid).join("root").join(path.strip_prefix("/").unwrap_or(path))
 }
 
+/// `path`, which is relative, as `pid` sees it: under the folder it works in.
+pub fn in_folder_of(pid: Pid, path: &Path) -> PathBuf {
+    super::folder(pid).join("cwd").join(path)
+}
+
 fn map(file: &File) -> io::Result<FileBytes> {
     if !file.metadata()?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));

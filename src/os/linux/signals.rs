@@ -50,3 +50,9 @@ pub fn asked_to_end() -> bool {
 pub fn asked_to_report() -> u32 {
     REPORTS.swap(0, Ordering::Relaxed)
 }
+
+/// The name of a signal: `SIGINT`. `None` for one without a name, as real-time signals are.
+pub fn signal_name(number: u32) -> Option<&'static str> {
+    let signal = Signal::try_from(i32::try_from(number).ok()?).ok()?;
+    Some(signal.as_str())
+}

@@ -1,0 +1,347 @@
+//! An object and those it refers to, as a tree.
+
+use crate::address::Addr;
+use crate::inspection::classes::{ClassFacts, class_facts, qualified};
+use crate::inspection::facts::{Fact, facts};
+use crate::inspection::generators::{GeneratorState, generator};
+use crate::inspection::size::size_of;
+use crate::inspection::{References, is_tracked, references};
+use crate::objects::{self, Value, describe};
+use crate::paths::{is_a, module_dict};
+use crate::python::{CodeCache, Part, Python, flag};
+use std::collections::HashSet;
+
+/// How much is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// How many levels of objects below the first; 0 shows only that.
+    pub depth: u32,
+    /// Items of one container, attributes of one object.
+    pub items: usize,
+    /// Characters of the text of one object.
+    pub width: usize,
+}
+
+/// However deep and wide is asked for, no more objects are shown: a tree of them doubles at every level.
+const MAX_NODES: usize = 100_000;
+/// And none deeper.
+const MAX_DEPTH: u32 = 64;
+/// Attributes of a module or class that are gone through.
+const MAX_ATTRIBUTES: usize = 100_000;
+
+/// An object.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// What it is, in one line: address, type, text.
+    pub value: Value,
+    /// Its class with the module.
+    pub type_name: String,
+    /// The references to it.
+    pub references: References,
+    /// `sys.getsizeof`; `None` where that cannot be known.
+    pub size: Option<u64>,
+    /// Whether the garbage collector knows it.
+    pub tracked: Option<bool>,
+    /// Plain facts.
+    pub facts: Vec<(String, Fact)>,
+    /// What it is, if it is a class.
+    pub class: Option<ClassFacts>,
+    /// How far it has come, if it is a generator or coroutine.
+    pub generator: Option<GeneratorState>,
+    /// What it refers to.
+    pub children: Vec<Child>,
+    /// How many more there are.
+    pub hidden: u64,
+    /// Why not all could be read.
+    pub fault: Option<String>,
+}
+
+/// What kind of reference leads to a child.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ChildKind {
+    /// An attribute in its dict, its values or its slots.
+    Attribute,
+    /// An item of a container: the label is the key or the index.
+    Item,
+    /// A part of a C struct, under the name that Python has for it.
+    Member,
+    /// A variable of a frame.
+    Variable,
+}
+
+/// An object that another refers to.
+#[derive(Clone, Debug)]
+pub struct Child {
+    /// Its name, key or index.
+    pub label: String,
+    /// How it is referred to.
+    pub kind: ChildKind,
+    /// What it is.
+    pub link: Link,
+}
+
+/// What a reference leads to.
+#[derive(Clone, Debug)]
+pub enum Link {
+    /// An object, shown with what it refers to.
+    Node(Box<Node>),
+    /// One that is shown elsewhere in this tree already, or contains this.
+    Seen(Value),
+    /// One at the end of the depth that was asked for.
+    Brief(Value),
+    /// A null pointer.
+    Null,
+}
+
+/// Looks at objects.
+pub struct Inspector<'p> {
+    python: Python<'p>,
+    codes: &'p CodeCache,
+    limits: Limits,
+    seen: HashSet<Addr>,
+    left: usize,
+}
+
+impl<'p> Inspector<'p> {
+    /// Looks through `python`, within `limits`.
+    pub fn new(python: Python<'p>, codes: &'p CodeCache, limits: Limits) -> Self {
+        let limits = Limits { depth: limits.depth.min(MAX_DEPTH), ..limits };
+        Self { python, codes, limits, seen: HashSet::new(), left: MAX_NODES }
+    }
+
+    /// The object at `address`. Never fails: what cannot be read says so.
+    pub fn node(&mut self, address: Addr) -> Node {
+        self.node_at(address, 0)
+    }
+
+    /// The object at `address`, in one line.
+    pub fn brief(&self, address: Addr) -> Value {
+        describe(
+            &self.python,
+            address,
+            &objects::Limits { depth: 0, items: self.limits.items, width: self.limits.width },
+        )
+    }
+
+    fn node_at(&mut self, address: Addr, depth: u32) -> Node {
+        let python = self.python;
+        self.seen.insert(address);
+        let class = python.type_of(address);
+        let is_class = python.type_flags(address).is_ok_and(|flags| flags.has(flag::TYPE_SUBCLASS));
+        let mut node = Node {
+            value: self.brief(address),
+            type_name: class.as_ref().map_or_else(|_| "object".to_owned(), |class| qualified(&python, *class)),
+            references: references(&python, address).unwrap_or_default(),
+            size: size_of(&python, address).ok().flatten(),
+            tracked: is_tracked(&python, address),
+            facts: facts(&python, address).into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
+            class: if is_class { class_facts(&python, address).ok() } else { None },
+            generator: generator(&python, self.codes, address),
+            children: Vec::new(),
+            hidden: 0,
+            fault: class.err().map(|fault| fault.to_string()),
+        };
+        if node.fault.is_none() {
+            self.fill(&mut node, address, depth);
+        }
+        node
+    }
+
+    fn fill(&mut self, node: &mut Node, address: Addr, depth: u32) {
+        let mut found = Outgoing::default();
+        self.items(&mut found, address);
+        self.attributes(&mut found, address);
+        self.parts(&mut found, node, address);
+        if let Some(generator) = &node.generator {
+            found.extend_one(ChildKind::Member, "awaits", generator.awaits);
+        }
+        node.hidden = found.hidden + found.list.len().saturating_sub(self.limits.items) as u64;
+        node.fault = found.fault;
+        for (kind, label, target) in found.list.into_iter().take(self.limits.items) {
+            let link = match target {
+                None => Link::Null,
+                Some(target) => self.link(target, depth),
+            };
+            node.children.push(Child { label, kind, link });
+        }
+    }
+
+    fn link(&mut self, target: Addr, depth: u32) -> Link {
+        let value = self.brief(target);
+        // What has no parts is worth no line of its own; that it is shared is worth no mark.
+        if value.scalar.is_some() {
+            return Link::Brief(value);
+        }
+        if self.seen.contains(&target) {
+            return Link::Seen(value);
+        }
+        let Some(left) = self.left.checked_sub(1).filter(|_| depth < self.limits.depth) else {
+            return Link::Brief(value);
+        };
+        self.left = left;
+        Link::Node(Box::new(self.node_at(target, depth + 1)))
+    }
+
+    /// The items of a container.
+    fn items(&self, found: &mut Outgoing, address: Addr) {
+        let python = self.python;
+        let Ok(flags) = python.type_flags(address) else { return };
+        let max = self.limits.items;
+        if flags.has(flag::DICT_SUBCLASS) || is_a(&python, address, "frozendict") {
+            match self.dict_items(address, max) {
+                Ok((items, total)) => {
+                    let rows = items.into_iter().map(|(key, value)| (self.brief(key).text, Some(value)));
+                    found.add(ChildKind::Item, rows.collect(), total);
+                }
+                Err(fault) => found.fault = Some(fault.to_string()),
+            }
+            return;
+        }
+        let sequence = if flags.has(flag::TUPLE_SUBCLASS) {
+            python.tuple_items(address, max)
+        } else if flags.has(flag::LIST_SUBCLASS) {
+            python.list_items(address, max)
+        } else if is_a(&python, address, "collections.deque") {
+            python.deque_items(address, max).map(|(items, total)| (items.into_iter().map(Some).collect(), total))
+        } else if is_a(&python, address, "set") || is_a(&python, address, "frozenset") {
+            let mut slots = 1 << 22;
+            let items = python.set_items_within(address, max, &mut slots);
+            items.map(|(items, total)| (items.into_iter().map(Some).collect(), total))
+        } else {
+            return;
+        };
+        match sequence {
+            Ok((items, total)) => {
+                let rows = items.into_iter().enumerate().map(|(index, item)| (self.item_label(address, index), item));
+                found.add(ChildKind::Item, rows.collect(), total);
+            }
+            Err(fault) => found.fault = Some(fault.to_string()),
+        }
+    }
+
+    /// The index of an item; of a named tuple also its name.
+    fn item_label(&self, address: Addr, index: usize) -> String {
+        let python = self.python;
+        let field = || {
+            let class = python.type_of(address).ok()?;
+            let dict = python.get(class, python.layout.type_object.dict).ok()??;
+            let names = python.item_named(dict, "_fields").ok()??;
+            let name = python.tuple_items(names, index + 1).ok()?.0.get(index).copied()??;
+            python.name(name).ok()
+        };
+        let exact = python.type_of(address).and_then(|class| python.tp_name(class)).is_ok_and(|name| name == "tuple");
+        match if exact { None } else { field() } {
+            Some(name) => format!("{index} {name}"),
+            None => index.to_string(),
+        }
+    }
+
+    /// The items of a dict; of an `OrderedDict` in its own order.
+    fn dict_items(&self, address: Addr, max: usize) -> crate::python::Result<(Vec<(Addr, Addr)>, u64)> {
+        let python = self.python;
+        let layout = &python.layout.ordered_dict;
+        let ordered = is_a(&python, address, "collections.OrderedDict");
+        let (Some(first), Some(key), Some(next), true) = (layout.first, layout.node_key, layout.node_next, ordered)
+        else {
+            let (items, total) = python.dict_items(address, max)?;
+            return Ok((items.into_iter().map(|item| (item.key, item.value)).collect(), total));
+        };
+        let (items, total) = python.dict_items(address, usize::MAX)?;
+        let values: std::collections::HashMap<Addr, Addr> = items.iter().map(|item| (item.key, item.value)).collect();
+        let mut node = python.get(address, first)?;
+        let mut found = Vec::new();
+        while let Some(at) = node.filter(|_| found.len() < max.min(items.len())) {
+            if let Some(key) = python.get(at, key)?
+                && let Some(value) = values.get(&key)
+            {
+                found.push((key, *value));
+            }
+            node = python.get(at, next)?;
+        }
+        Ok((found, total))
+    }
+
+    fn attributes(&self, found: &mut Outgoing, address: Addr) {
+        let python = self.python;
+        let is_class = python.type_flags(address).is_ok_and(|flags| flags.has(flag::TYPE_SUBCLASS));
+        let dict =
+            if is_class { python.get(address, python.layout.type_object.dict) } else { module_dict(&python, address) };
+        let items = match dict {
+            Ok(Some(dict)) => python.dict_items(dict, MAX_ATTRIBUTES).map(|found| found.0),
+            _ => python.attributes(address, MAX_ATTRIBUTES),
+        };
+        match items {
+            Ok(items) => {
+                let total = items.len() as u64;
+                let shown = items.into_iter().take(self.limits.items);
+                let named =
+                    shown.map(|item| (python.name(item.key).unwrap_or_else(|_| "?".to_owned()), Some(item.value)));
+                found.add(ChildKind::Attribute, named.collect(), total);
+            }
+            Err(fault) => found.fault = Some(fault.to_string()),
+        }
+        if is_class {
+            return;
+        }
+        match python.slots(address) {
+            Ok(slots) => {
+                let total = slots.len() as u64;
+                let rows = slots.into_iter().map(|(name, value)| (name, Some(value)));
+                found.add(ChildKind::Attribute, rows.collect(), total);
+            }
+            Err(fault) => found.fault = Some(fault.to_string()),
+        }
+    }
+
+    fn parts(&self, found: &mut Outgoing, node: &mut Node, address: Addr) {
+        // Members of a class are told with the class.
+        let parts = if node.class.is_some() { Ok(Vec::new()) } else { self.python.parts(address) };
+        let parts = match parts {
+            Ok(parts) => parts,
+            Err(fault) => {
+                found.fault = Some(fault.to_string());
+                return;
+            }
+        };
+        let mut members = Vec::new();
+        for (name, part) in parts {
+            let fact = match part {
+                Part::Object(value) => {
+                    members.push((name, Some(value)));
+                    continue;
+                }
+                Part::Null => {
+                    members.push((name, None));
+                    continue;
+                }
+                Part::Int(value) => Fact::Int(value),
+                Part::Float(value) => Fact::Float(value),
+                Part::Bool(value) => Fact::Bool(value),
+                Part::Text(text) => Fact::Text(text),
+                Part::Pointer(at) => Fact::Pointer(at),
+            };
+            node.facts.push((name, fact));
+        }
+        let total = members.len() as u64;
+        found.add(ChildKind::Member, members, total);
+    }
+}
+
+/// References found so far.
+#[derive(Default)]
+struct Outgoing {
+    list: Vec<(ChildKind, String, Option<Addr>)>,
+    hidden: u64,
+    fault: Option<String>,
+}
+
+impl Outgoing {
+    fn add(&mut self, kind: ChildKind, rows: Vec<(String, Option<Addr>)>, total: u64) {
+        self.hidden += total.saturating_sub(rows.len() as u64);
+        self.list.extend(rows.into_iter().map(|(label, target)| (kind, label, target)));
+    }
+
+    fn extend_one(&mut self, kind: ChildKind, label: &str, target: Option<Addr>) {
+        self.list.extend(target.map(|target| (kind, label.to_owned(), Some(target))));
+    }
+}
