@@ -154,6 +154,23 @@ fn wrong_paths_say_what_is_there() {
     });
 }
 
+/// All objects of a class are those that the program has made.
+#[test]
+fn objects_of_a_class_are_found() {
+    everywhere("inspected", &[], |python, program| {
+        let output = inspect(program.pid(), "all:Plain", &["--json"]);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let talk = String::from_utf8_lossy(&output.stderr);
+        let told = &program.extra()["instances"];
+        // Where there are no lists, and where builds that nothing tells apart have different ones.
+        let unknown = talk.contains("free-threaded") || python.since(3, 6) && !python.since(3, 7);
+        if unknown || document["instances"] == *told {
+            return Problems::new();
+        }
+        vec![format!("there are {told} objects of Plain, pitviper says {}: {talk}", document["instances"])]
+    });
+}
+
 /// Exceptions follow one another; a generator says where it waits.
 #[test]
 fn chains_and_generators_are_followed() {

@@ -107,7 +107,7 @@ fn resolve(args: &Args, target: &Target, opcodes: &Opcodes) -> Result<Looked> {
     }
     let pages = Pages::new(&target.memory);
     let python = Python::new(&pages, &target.layout);
-    let address = object(args.pid, target, python, path)?;
+    let address = object(target, python, path)?;
     let unreadable =
         |fault: &dyn std::fmt::Display| Error::failed(format!("cannot disassemble {address}")).because(fault);
     let subject = disassembly::subject(&python, address).map_err(|fault| unreadable(&fault))?;
@@ -121,12 +121,10 @@ fn resolve(args: &Args, target: &Target, opcodes: &Opcodes) -> Result<Looked> {
 }
 
 /// The object that a path leads to.
-fn object(pid: Pid, target: &Target, python: Python<'_>, path: &str) -> Result<Addr> {
+fn object(target: &Target, python: Python<'_>, path: &str) -> Result<Addr> {
     let path: Path = path.parse().map_err(|problem: String| malformed(path).because(problem))?;
-    let head =
-        target.interpreters_head().ok_or_else(|| Error::failed(format!("pid {pid}: there is no interpreter")))?;
     let codes = CodeCache::default();
-    let resolver = Resolver::new(python, &codes, pid, head, path.interpreter)?;
+    let resolver = Resolver::new(target, python, &codes, path.interpreter)?;
     match resolver.resolve(&path)? {
         Place::Object(at) => Ok(at),
         _ => Err(Error::failed(format!("{path} is no object that has bytecode"))),

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::inspection::{Child, ChildKind, Fact, Inspector, Limits, Link, Node, RawField, raw_fields};
 use crate::memory::Pages;
 use crate::os::{self, StopError, Tracer};
-use crate::output::{dump_json, inspect_json, inspect_text};
+use crate::output::{dump_json, escape, inspect_json, inspect_text};
 use crate::paths::{Path, Place, Resolver, Root};
 use crate::python::{CodeCache, Part, Python, RawFrame};
 use crate::stacks::Pausing;
@@ -21,6 +21,7 @@ use serde_json::json;
   module.name.attribute[key]       the longest prefix that is a module; bare names: __main__, builtins
   t:THREAD.f[0].variable           of a frame: by number (0 is the innermost) or function, of a thread by name or id
   0x7f…  type:module.Class  code:PATH  interp:N/PATH
+  all:module.Class                 every object of the class that the garbage collector knows
   .name  [key]  !chain             attributes, items, and all that follow (exceptions, tracebacks, awaits)
 
 Examples:
@@ -60,6 +61,8 @@ struct Answer {
     nodes: Vec<(String, Node, Option<Vec<RawField>>)>,
     /// A value that is no object.
     plain: Option<Part>,
+    /// How many objects there are of a class, and why there may be more.
+    instances: Option<(usize, Option<String>)>,
 }
 
 /// Inspects the target.
@@ -67,7 +70,8 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.reading.table()?;
     let target = found::attach(talk, args.pid, table.as_ref())?;
     let answer = look(args, &target)?;
-    let complete = answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
+    let fault = answer.instances.as_ref().and_then(|(_, fault)| fault.clone());
+    let complete = fault.is_none() && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
     if args.shown.json {
         let objects: Vec<_> = answer
             .nodes
@@ -82,10 +86,16 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
             "complete": complete,
             "objects": objects,
             "plain": answer.plain.as_ref().map(plain),
+            "instances": answer.instances.as_ref().map(|(count, _)| count),
+            "problems": fault.iter().collect::<Vec<_>>(),
         }))?;
     } else {
         let style = args.shown.color.style();
         terminal::data(|out| {
+            if let Some((count, fault)) = &answer.instances {
+                let fault = fault.as_ref().map_or_else(String::new, |fault| format!(", or more: {}", escape(fault)));
+                writeln!(out, "{}: {count} objects{fault}", args.path)?;
+            }
             for (name, node, fields) in &answer.nodes {
                 match fields {
                     Some(fields) => inspect_text::write_fields(out, name, node, fields, style)?,
@@ -114,13 +124,10 @@ fn plain(part: &Part) -> String {
 }
 
 fn look(args: &Args, target: &Target) -> Result<Answer> {
-    let head = target.interpreters_head().ok_or_else(|| {
-        Error::failed(format!("pid {}: Python is starting up or has finished: there is no interpreter", args.pid))
-    })?;
     let codes = CodeCache::default();
     let pages = Pages::new(&target.memory);
     let python = Python::new(&pages, &target.layout);
-    let resolver = Resolver::new(python, &codes, args.pid, head, args.path.interpreter)?;
+    let resolver = Resolver::new(target, python, &codes, args.path.interpreter)?;
     // A thread that runs would change under our eyes: it stands until it is described.
     let tracer = Tracer::default();
     let _stopped = match thread_of(&args.path) {
@@ -172,11 +179,17 @@ fn describe(
     place: Place,
 ) -> Answer {
     let name = args.path.to_string();
-    let mut answer = Answer { nodes: Vec::new(), plain: None };
+    let mut answer = Answer { nodes: Vec::new(), plain: None, instances: None };
     let fields = |at: Addr| if args.layout { raw_fields(python, at).ok() } else { None };
     match place {
         Place::Object(at) => answer.nodes.push((name, inspector.node(at), fields(at))),
         Place::Plain(part) => answer.plain = Some(part),
+        Place::Instances(instances, fault) => {
+            answer.instances = Some((instances.len(), fault));
+            for (number, at) in instances.into_iter().take(args.items).enumerate() {
+                answer.nodes.push((format!("{name}[{number}]"), inspector.node(at), fields(at)));
+            }
+        }
         Place::Chain(chain) => {
             for (at, link) in chain {
                 let name = if link.is_empty() { name.clone() } else { format!("  {link}") };

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! PATH := ROOT STEP*
-//! ROOT := dotted name | 0xADDRESS | type:dotted.Type | code:PATH | t:THREAD | interp:N/PATH
+//! ROOT := dotted name | 0xADDRESS | type:dotted.Type | all:dotted.Type | code:PATH | t:THREAD | interp:N/PATH
 //! STEP := .name | [key] | .f[N] | .f[FUNCTION] | !chain
 //! ```
 //!
@@ -45,6 +45,8 @@ pub enum Root {
     Address(u64),
     /// A class, by its module and name, wherever an object refers to it.
     Type(String),
+    /// Every object of a class, or of one that derives from it, that the garbage collector knows.
+    All(String),
     /// The code object behind a function, method, generator or frame.
     Code(Box<Path>),
     /// A thread: its number, kernel id, or name.
@@ -118,6 +120,7 @@ impl fmt::Display for Root {
             Self::Name(name) => f.write_str(name),
             Self::Address(address) => write!(f, "{address:#x}"),
             Self::Type(name) => write!(f, "type:{name}"),
+            Self::All(name) => write!(f, "all:{name}"),
             Self::Code(path) => write!(f, "code:{path}"),
             Self::Thread(thread) => write!(f, "t:{thread}"),
         }

@@ -48,12 +48,12 @@ fn root(text: &str) -> Result<(Root, &str), String> {
             Ok((Root::Thread(name.to_owned()), rest))
         };
     }
-    if let Some(rest) = text.strip_prefix("type:") {
+    for (prefix, root) in [("type:", Root::Type as fn(String) -> Root), ("all:", Root::All)] {
+        let Some(rest) = text.strip_prefix(prefix) else { continue };
         let (name, rest) = split_name(rest, true);
-        return if name.is_empty() {
-            Err("type: names no class".to_owned())
-        } else {
-            Ok((Root::Type(name.to_owned()), rest))
+        return match name {
+            "" => Err(format!("{prefix} names no class")),
+            name => Ok((root(name.to_owned()), rest)),
         };
     }
     if let Some(digits) = text.strip_prefix("0x") {
@@ -64,7 +64,7 @@ fn root(text: &str) -> Result<(Root, &str), String> {
     }
     let (name, rest) = split_name(text, true);
     if name.is_empty() {
-        return Err(format!("{text:?} begins with no name, address, type:, code:, t: or interp:"));
+        return Err(format!("{text:?} begins with no name, address, type:, all:, code:, t: or interp:"));
     }
     if name.split('.').any(str::is_empty) {
         return Err(format!("a name is missing in {name:?}"));
@@ -248,6 +248,7 @@ mod tests {
                 ],
             ),
             ("type:collections.deque", Root::Type("collections.deque".to_owned()), vec![]),
+            ("all:app.Pool", Root::All("app.Pool".to_owned()), vec![]),
         ];
         for (written, root, steps) in rows {
             assert_eq!(written.parse(), Ok(Path { interpreter: None, root, steps }), "{written}");

@@ -5,7 +5,8 @@ use crate::error::{Error, Result};
 use crate::paths::steps::{Attribute, attribute, chain, item, module_dict};
 use crate::paths::{Path, Root, Step};
 use crate::python::{CodeCache, InterpreterState, Part, Python, RawFrame, ThreadState, flag};
-use crate::stacks::{NativeId, NativeIds, names};
+use crate::stacks::{self, NativeId, NativeIds, names};
+use crate::target::Target;
 use std::collections::HashMap;
 
 /// What a path leads to.
@@ -19,6 +20,8 @@ pub enum Place {
     Frame(RawFrame),
     /// A thread, by its number among those of its interpreter.
     Thread(usize),
+    /// All objects of a class that the garbage collector knows, and why there may be more.
+    Instances(Vec<Addr>, Option<String>),
     /// Objects that follow one another, each with the name of the link that led there.
     Chain(Vec<(Addr, &'static str)>),
 }
@@ -36,6 +39,7 @@ pub struct Known {
 
 /// Finds what paths name, in one interpreter of a target.
 pub struct Resolver<'p> {
+    target: &'p Target,
     python: Python<'p>,
     codes: &'p CodeCache,
     interpreter: InterpreterState,
@@ -43,13 +47,18 @@ pub struct Resolver<'p> {
     pub threads: Vec<Known>,
 }
 
+/// Objects of a target that are gone through for those of a class.
+const MAX_OBJECTS: u64 = 50_000_000;
 /// Dicts of classes and modules that are searched for a type.
 const MAX_MODULES: usize = 20_000;
 
 impl<'p> Resolver<'p> {
-    /// For paths into interpreter `number` (`None`: the main one) of the process `pid`, whose list of
-    /// interpreters the pointer at `head` begins.
-    pub fn new(python: Python<'p>, codes: &'p CodeCache, pid: Pid, head: Addr, number: Option<i64>) -> Result<Self> {
+    /// For paths into interpreter `number` (`None`: the main one) of `target`, read through `python`.
+    pub fn new(target: &'p Target, python: Python<'p>, codes: &'p CodeCache, number: Option<i64>) -> Result<Self> {
+        let pid = target.process.pid;
+        let head = target.interpreters_head().ok_or_else(|| {
+            Error::failed(format!("pid {pid}: Python is starting up or has finished: there is no interpreter"))
+        })?;
         let interpreters = python.interpreters(head).items;
         let is_wanted = |index: usize, state: &InterpreterState| {
             number.map_or(index == 0, |number| state.id.unwrap_or(index as i64) == number)
@@ -74,7 +83,7 @@ impl<'p> Resolver<'p> {
             state,
         };
         let threads = states.into_iter().map(known).collect();
-        Ok(Self { python, codes, interpreter: *interpreter, threads })
+        Ok(Self { target, python, codes, interpreter: *interpreter, threads })
     }
 
     /// What `path` leads to. The error names the step that leads nowhere, and what is there instead.
@@ -93,6 +102,13 @@ impl<'p> Resolver<'p> {
                 let (class, rest) = self.class(name)?;
                 (Place::Object(class), path.root.to_string(), rest)
             }
+            Root::All(name) => {
+                let (class, rest) = self.class(name)?;
+                if let Some(step) = rest.first() {
+                    return Err(Error::failed(format!("all:{name} is no class: it ends in {step}")));
+                }
+                (self.instances(class, name)?, path.root.to_string(), Vec::new())
+            }
             Root::Code(inner) => (self.code(inner)?, path.root.to_string(), Vec::new()),
             Root::Thread(name) => (Place::Thread(self.thread(name)?), path.root.to_string(), Vec::new()),
         };
@@ -101,6 +117,27 @@ impl<'p> Resolver<'p> {
             so_far.push_str(&step.to_string());
         }
         Ok(place)
+    }
+
+    /// All objects of the class at `class`, or of one that derives from it, that the garbage collector knows.
+    fn instances(&self, class: Addr, name: &str) -> Result<Place> {
+        if self.python.layout.free_threaded() {
+            return Err(Error::failed(format!(
+                "all:{name} cannot be told: free-threaded builds keep no lists of objects"
+            )));
+        }
+        let cannot = || Error::failed(format!("all:{name}: the lists of the garbage collector cannot be read"));
+        let found = stacks::collector(self.target, &self.python, self.interpreter);
+        let collector = found.map_err(|fault| cannot().because(fault))?.ok_or_else(cannot)?;
+        let known = self.python.gc_objects(&collector, MAX_OBJECTS);
+        // Millions of objects have some thousand classes.
+        let mut derive: HashMap<Addr, bool> = HashMap::new();
+        let mut is_one = |at: Addr| {
+            let Ok(of) = self.python.type_of(at) else { return false };
+            *derive.entry(of).or_insert_with(|| self.python.mro(of).is_ok_and(|mro| mro.contains(&class)))
+        };
+        let instances = known.items.into_iter().map(|object| object.address).filter(|at| is_one(*at)).collect();
+        Ok(Place::Instances(instances, known.fault.map(|fault| fault.to_string())))
     }
 
     /// The thread that `name` is: the name or kernel id of one, or its number in this interpreter.
