@@ -63,10 +63,10 @@ impl<W: Write> Session<W> {
         }
     }
 
-    /// Attaches, and begins to count time. Where it fails nothing has begun, and it may be tried
+    /// Attaches, and then begins to count time. Where it fails nothing has begun, and it may be tried
     /// again. With its children recorded, the process itself need not be a Python if one of them is.
     pub fn attach(&mut self) -> Result<()> {
-        (self.started, self.spent) = (os::now(), os::processor_time());
+        self.spent = os::processor_time();
         let table = self.options.table.as_ref();
         let stack = os::Stat::of(self.root).map_or(0, |stat| stat.stack_start);
         let first = Target::attach(self.root, table)
@@ -83,6 +83,8 @@ impl<W: Write> Session<W> {
             }
             Err(error) => return Err(error),
         }
+        // What it took to attach is no time of whatever is seen first.
+        self.started = os::now();
         Ok(())
     }
 
