@@ -16,8 +16,6 @@ pub enum Fact {
     Text(String),
     /// An address of what is no object.
     Pointer(Addr),
-    /// Several texts.
-    Texts(Vec<String>),
 }
 
 /// The facts of the object at `address` that its type is known for.

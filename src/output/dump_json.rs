@@ -145,19 +145,23 @@ pub fn value(value: &Value) -> Json {
             document
         })
         .collect();
-    let scalar = value.scalar.as_ref().map(|scalar| match scalar {
+    json!({
+        "type": value.type_name,
+        "repr": value.text,
+        "complete": value.complete,
+        "value": scalar(value),
+        "length": value.length,
+        "attributes": attributes,
+    })
+}
+
+/// The value of an object that JSON has a word for.
+pub(super) fn scalar(value: &Value) -> Option<Json> {
+    value.scalar.as_ref().map(|scalar| match scalar {
         Scalar::None => Json::Null,
         Scalar::Bool(value) => json!(value),
         Scalar::Int(value) => json!(value),
         Scalar::Float(value) => json!(value),
         Scalar::Str(value) => json!(value),
-    });
-    json!({
-        "type": value.type_name,
-        "repr": value.text,
-        "complete": value.complete,
-        "value": scalar,
-        "length": value.length,
-        "attributes": attributes,
     })
 }

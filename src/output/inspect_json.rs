@@ -1,7 +1,8 @@
 //! An object as JSON: the schema of docs/json.md. Fields are added, never renamed.
 
 use crate::inspection::{Child, ChildKind, ClassFacts, Fact, GeneratorState, Link, Node, RawField, Slot};
-use crate::objects::{Scalar, Value};
+use crate::objects::Value;
+use crate::output::dump_json::scalar;
 use serde_json::{Map, Value as Json, json};
 
 /// The document of one object, under the name that the user gave.
@@ -62,19 +63,12 @@ fn child(child: &Child) -> Json {
 }
 
 fn value(value: &Value) -> Json {
-    let scalar = value.scalar.as_ref().map(|scalar| match scalar {
-        Scalar::None => Json::Null,
-        Scalar::Bool(value) => json!(value),
-        Scalar::Int(value) => json!(value),
-        Scalar::Float(value) => json!(value),
-        Scalar::Str(value) => json!(value),
-    });
     json!({
         "addr": value.address.to_string(),
         "type": value.type_name,
         "repr": value.text,
         "complete": value.complete,
-        "value": scalar,
+        "value": scalar(value),
         "len": value.length,
     })
 }
@@ -86,7 +80,6 @@ fn fact(fact: &Fact) -> Json {
         Fact::Bool(value) => json!(value),
         Fact::Text(text) => json!(text),
         Fact::Pointer(at) => json!(at.to_string()),
-        Fact::Texts(texts) => json!(texts),
     }
 }
 

@@ -99,7 +99,6 @@ fn text(fact: &Fact) -> String {
         Fact::Bool(value) => if *value { "yes" } else { "no" }.to_owned(),
         Fact::Text(text) => format!("{:?}", escape(text)),
         Fact::Pointer(at) => at.to_string(),
-        Fact::Texts(texts) => escape(&texts.join(", ")).into_owned(),
     }
 }
 
