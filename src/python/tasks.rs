@@ -12,8 +12,8 @@
 //! with the stack, proves both. The name is read anew with it, since it may be set at any time. Of a thread that has
 //! gone on before that could be read, it is not guessed: the caller has to look again while the thread stands still.
 //!
-//! Tasks of Python code (`asyncio.tasks._PyTask`) leave their attributes behind when they end. They are not remembered,
-//! and asyncio is asked at every look.
+//! Tasks of Python code (`asyncio.tasks._PyTask`) leave their attributes behind when they end, and are not remembered.
+//! What resumes their coroutine is a method of theirs: its frame says which task it is.
 //!
 //! A thread without coroutines on its stack costs nothing. Coroutines of C code (Cython) have no frame: a task
 //! that executes nothing else is not seen.
@@ -216,6 +216,9 @@ impl TaskCache {
         {
             return Ok(Some((innermost, task)));
         }
+        if let Some(task) = python.task_of_step(innermost) {
+            return Ok(Some((innermost, Rc::new(task))));
+        }
         // Other threads may be about to change what is read.
         let tries = if asked.still && !self.is_stranger(innermost) { MAX_TRIES } else { 1 };
         for _ in 0..tries {
@@ -249,7 +252,8 @@ impl TaskCache {
         };
         let tasks = current.into_iter().filter_map(|task| python.task(task, asked.roots));
         let found = tasks.max_by_key(|(root, _)| root.depth);
-        if found.is_some() || !self.0.borrow().by_handle {
+        // Threads without a GIL may change the dict faster than it can be read.
+        if found.is_some() || !(asked.still || self.0.borrow().by_handle) {
             return Ok(found);
         }
         Ok(asked.roots.iter().rev().find_map(|root| Some((root, python.task_of_handle(root)?))))
@@ -370,10 +374,15 @@ impl Python<'_> {
         if let Some((at, root)) = found {
             return Some((root, self.named_task(root.coroutine, at, Some(at.offset(Addr::SIZE as u64)), true)?));
         }
-        // One of Python code. To read attributes of one of C code is in vain, but no harm.
+        self.task_of_attributes(address, roots)
+    }
+
+    /// The task of Python code at `address`, if its coroutine is one of `roots`, and that root. To read attributes of
+    /// something else is in vain, but no harm.
+    fn task_of_attributes<'r>(&self, address: Addr, roots: &'r [Root]) -> Option<(&'r Root, Task)> {
         let items = self.attributes(address, MAX_ATTRIBUTES).ok()?;
         let coroutine = self.find_named(&items, "_coro").ok()??;
-        let root = root(coroutine.value)?;
+        let root = roots.iter().find(|root| root.coroutine == coroutine.value)?;
         let name_at = self.find_named(&items, "_name").ok()?.map(|name| name.value_at);
         Some((root, self.named_task(coroutine.value, coroutine.value_at, name_at, false)?))
     }
@@ -388,6 +397,13 @@ impl Python<'_> {
         self.memory.read(first, &mut bytes).ok()?;
         let words = bytes.chunks_exact(Addr::SIZE).map(Addr::decode).enumerate();
         Some(words.map(|(index, word)| (first.offset((index * Addr::SIZE) as u64), word)).collect())
+    }
+
+    /// The task of Python code that has resumed the coroutine of `root`: the `self` of its caller
+    /// (`Task.__step_run_and_handle_result`, Lib/asyncio/tasks.py, 3.12+; `__step` before).
+    fn task_of_step(&self, root: &Root) -> Option<Task> {
+        let task = self.memory.pointer(root.caller_self?).ok()??;
+        self.task_of_attributes(task, std::slice::from_ref(root)).map(|(_, task)| task)
     }
 
     /// The task that the handle of a loop goes on with, if its coroutine is that of `root`: `Handle._run` has called

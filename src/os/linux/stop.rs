@@ -48,6 +48,11 @@ pub struct Tracer {
 /// when it gets its turn.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// A thread that runs as it is interrupted has stopped by then.
+const PROMPT: Duration = Duration::from_micros(150);
+/// How often one that has not is looked at.
+const UNHURRIED: Duration = Duration::from_micros(50);
+
 impl Tracer {
     /// Stops thread `tid` until the value returned is dropped. `still_running` is asked at the last
     /// moment; if it says no, nothing is interrupted.
@@ -124,7 +129,9 @@ fn wait_for_stop(tid: Pid, patience: Duration) -> Result<Option<Signal>, StopErr
         match waitid(Id::Pid(raw(tid)), any | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
             Ok(WaitStatus::StillAlive) if began.elapsed() > patience => return Err(StopError::TooSlow),
             // The target usually runs on another processor and is there in a moment.
-            Ok(WaitStatus::StillAlive) => std::thread::yield_now(),
+            Ok(WaitStatus::StillAlive) if began.elapsed() < PROMPT => std::thread::yield_now(),
+            // Else it waits for a processor, perhaps for this one.
+            Ok(WaitStatus::StillAlive) => std::thread::sleep(UNHURRIED),
             Ok(WaitStatus::Exited(..) | WaitStatus::Signaled(..)) => {
                 if !is_our_program(tid) {
                     // A traced thread stays until its tracer has seen its end.
