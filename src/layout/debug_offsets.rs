@@ -4,8 +4,9 @@
 
 use crate::address::Version;
 use crate::layout::field::{Number, Word};
-use crate::layout::structs::SECTIONS;
+use crate::layout::structs::{FieldSpec, SECTIONS};
 use crate::layout::table::Table;
+use std::collections::BTreeMap;
 
 /// The eight bytes it starts with.
 pub const COOKIE: &[u8; 8] = b"xdebugpy";
@@ -68,6 +69,54 @@ pub fn apply(table: &mut Table, bytes: &[u8]) -> Vec<String> {
         }
     }
     problems
+}
+
+/// The structs of which a member that is not known is only not told. What is absent of others means something: a frame
+/// without an owner is one of a release whose frames have none.
+const TOLD: [&str; 3] = ["_PyRuntimeState", "PyInterpreterState", "_gc_runtime_state"];
+
+/// Takes from `table` what nothing vouches for, where `known` is the table as it was: a release that has put a
+/// member into the middle of a struct has moved all behind it, and the target tells of some only (3.14.5 did so with
+/// `_gc_runtime_state`, which lies in the middle of `PyInterpreterState`). Returns a sentence for each struct.
+pub fn forget_moved(table: &mut Table, known: &Table) -> Vec<String> {
+    let mut moved = BTreeMap::new();
+    for (section, field) in fields() {
+        let (before, now) = (offset(known, section, field), offset(table, section, field));
+        if let (Some(owner), Some(before), Some(now)) = (field.owner(), before, now)
+            && before != now
+        {
+            let first = moved.entry(owner).or_insert(before);
+            *first = before.min(now).min(*first);
+        }
+    }
+    let mut unproved: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (section, field) in fields() {
+        let Some((owner, first)) = field.owner().and_then(|owner| moved.get_key_value(owner)) else { continue };
+        if field.own.is_none() && offset(table, section, field).is_some_and(|offset| offset >= *first) {
+            unproved.entry(owner).or_default().push(format!("{section}.{}", field.name));
+            if TOLD.contains(owner) {
+                table.forget(section, field.name);
+            }
+        }
+    }
+    let sentence = |(owner, names): (&str, Vec<String>)| {
+        let cost = if TOLD.contains(&owner) { "this is not read" } else { "this may be read wrongly" };
+        format!("{owner} is not laid out as in the known releases of this series; {cost}: {}", names.join(", "))
+    };
+    unproved.into_iter().map(sentence).collect()
+}
+
+fn fields() -> impl Iterator<Item = (&'static str, &'static FieldSpec)> {
+    SECTIONS.iter().flat_map(|section| section.fields.iter().map(|field| (section.name, field)))
+}
+
+/// Where `table` has `field`, in its struct itself.
+fn offset(table: &Table, section: &str, field: &FieldSpec) -> Option<i64> {
+    match table.numbers.get(section)?.get(field.name)? {
+        Number::One(offset) => Some(*offset),
+        Number::Path(path) => path.first().map(|offset| i64::from(*offset)),
+        Number::Bits(bits) => Some(i64::from(bits.offset)),
+    }
 }
 
 /// What is wrong with an offset of `value` in a struct of `size` bytes, if anything.

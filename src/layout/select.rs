@@ -131,7 +131,11 @@ pub fn load(build: &Build, table: &Table, source: Source) -> Result<Layout, Stri
     let mut table = table.clone();
     let mut warnings = Vec::new();
     if let Some(bytes) = &build.debug_offsets {
+        let known = table.clone();
         warnings = debug_offsets::apply(&mut table, bytes);
+        if known.same_series(build.version) {
+            warnings.extend(debug_offsets::forget_moved(&mut table, &known));
+        }
     }
     if let (Source::Table { covered: false, own: false, .. }, Some((_, last))) = (&source, table.versions) {
         warnings.push(format!(

@@ -34,6 +34,16 @@ pub struct FieldSpec {
     pub own: Option<&'static str>,
 }
 
+impl FieldSpec {
+    /// The C struct whose member it is.
+    pub fn owner(&self) -> Option<&'static str> {
+        match self.origin {
+            Origin::Member(candidates) => candidates.first()?.split(['.', '-']).next(),
+            _ => None,
+        }
+    }
+}
+
 /// One section of a table: the role a C struct plays.
 #[derive(Clone, Copy, Debug)]
 pub struct SectionSpec {
@@ -984,6 +994,8 @@ structs! {
         enabled: Option<Field<i32>> = { "_gc_runtime_state.enabled" };
         /// `gc.get_debug()`.
         debug: Option<Field<i32>> = { "_gc_runtime_state.debug" };
+        /// Whether it is at work.
+        collecting: Option<Field<i32>> = { "_gc_runtime_state.collecting" } own "gc.collecting";
         /// Its generations, the youngest first: it points to them (3.13.18 has moved them, and no other member).
         generations: Option<Field<Addr>> = { "_gc_runtime_state.generation0" };
         /// Its youngest generation (free-threaded builds, 3.14+): the others follow.

@@ -183,6 +183,13 @@ impl Table {
         self.numbers.entry(section.to_owned()).or_default().insert(field.to_owned(), number);
     }
 
+    /// Takes a number away.
+    pub fn forget(&mut self, section: &str, field: &str) {
+        if let Some(numbers) = self.numbers.get_mut(section) {
+            numbers.remove(field);
+        }
+    }
+
     /// The text of the table, each number with the C member path `origin` tells for it.
     pub fn to_text(&self, origin: impl Fn(&str, &str) -> String) -> String {
         let mut text = String::from("# Made by `pitviper offsets`. Do not edit: make it anew (scripts/offsets).\n");
