@@ -69,6 +69,7 @@ const RECORDED: &[&str] = &[
     "ratios",
     "short_threads",
     "stdlib_work",
+    "turns",
 ];
 
 /// Programs of `tests/inspect.rs`.

@@ -61,6 +61,7 @@ impl Summary {
             ("unreadable", count(of.unreadable)),
             ("late", count(of.late)),
             ("lost", count(of.lost)),
+            ("ran between looks", time(of.unseen)),
             ("pauses", pauses(of)),
             ("pitviper's processor time", time(of.profiler_cpu)),
         ];

@@ -423,4 +423,7 @@ accounting! {
     stopped_longest
     /// How long the recording has lasted, in ns.
     duration
+    /// How long threads had a processor, or waited for one, between two looks that found them asleep, in ns. It counts
+    /// for what they were next seen to execute.
+    unseen
 }

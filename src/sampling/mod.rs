@@ -11,6 +11,7 @@
 
 mod clock;
 mod family;
+mod ledger;
 mod names;
 mod process;
 mod session;

@@ -7,6 +7,7 @@ use crate::memory::Pages;
 use crate::os::{self, Tracer};
 use crate::profile::{self, Event, EventKind, ProcessId, Run, StackId, StringId, Thread, Writer};
 use crate::python::{CodeCache, End, InterpreterState, Python, TaskCache, ThreadState};
+use crate::sampling::ledger::{Counted, Found, Share};
 use crate::sampling::names::Names;
 use crate::sampling::thread::{Look, Means, SampledThread, Seen};
 use crate::stacks::{self, GilPlace, NativeId, NativeIds, Pausing, Read, State};
@@ -218,7 +219,7 @@ impl SampledProcess {
         }
         for index in ended.iter().rev() {
             let mut thread = self.threads.swap_remove(*index);
-            end_run(&mut thread, writer)?;
+            end_thread(&mut thread, writer)?;
             writer.event(&Event { thread: Some(thread.id), ..Event::new(tick.now, EventKind::ThreadEnded) })?;
         }
         let none = failed == self.threads.len();
@@ -256,9 +257,10 @@ impl SampledProcess {
             Look::Ended => Ok(None),
             Look::Unchanged => {
                 writer.accounting.unchanged += 1;
-                let wall = wall(thread, tick.now, tick.gap);
+                let gap = gap(thread, tick.now, tick.gap);
+                let share = thread.ledger.look(Found::Asleep, gap, Counted::default(), true).now;
                 if let Some(run) = &mut thread.run {
-                    run.wall += wall;
+                    run.wall += share.wall;
                     run.looks += 1;
                 }
                 Ok(Some(Told::default()))
@@ -267,16 +269,12 @@ impl SampledProcess {
                 count(&mut writer.accounting, &seen, thread.end());
                 let stack = stack(thread, names, writer);
                 let unreadable = stack.is_none() && matches!(thread.end(), End::Unreadable(_));
-                let (mut wall, mut cpu) = (wall(thread, seen.at, tick.gap), seen.cpu);
-                let asleep = !matches!(seen.state, State::Running | State::Gc);
-                // When a thread sleeps, what it has taken of a processor, and how long it had to wait for
-                // that, was before it went to sleep.
-                if let Some(run) = thread.run.as_mut().filter(|run| asleep && run.looks > 0) {
-                    let before = if runs(run) { wall.min(seen.cpu + seen.waited) } else { 0 };
-                    run.wall += before;
-                    run.cpu += seen.cpu;
-                    (wall, cpu) = (wall - before, 0);
+                let Share { wall, cpu } = share(thread, &seen, tick.gap);
+                let ran = matches!(seen.counted, Some((Found::Running, _)));
+                if !ran {
+                    write_unseen(thread, writer, tick.gap)?;
                 }
+                let start = thread.run.map_or(seen.at.saturating_sub(wall), |run| run.stop());
                 let run = Run {
                     wall,
                     cpu,
@@ -287,8 +285,11 @@ impl SampledProcess {
                     end: end(thread.end()),
                     task: task(thread, names, writer),
                     waits: seen.call.and_then(|call| call.name()).map(|name| writer.string(name)),
-                    ..Run::new(thread.id, seen.at.saturating_sub(wall))
+                    ..Run::new(thread.id, start)
                 };
+                if ran {
+                    thread.recent.push(run);
+                }
                 add(thread, writer, run)?;
                 Ok(Some(Told { at: seen.at, relist: seen.relist, unreadable }))
             }
@@ -365,7 +366,7 @@ impl SampledProcess {
             self.threads.extend(known.extract_if(|_, thread| stays(thread)).map(|(_, thread)| thread));
         }
         for mut thread in known.into_values() {
-            end_run(&mut thread, writer)?;
+            end_thread(&mut thread, writer)?;
             writer.event(&Event { thread: Some(thread.id), ..Event::new(now, EventKind::ThreadEnded) })?;
         }
         Ok(())
@@ -391,6 +392,11 @@ impl SampledProcess {
         }
     }
 
+    /// Nothing follows.
+    pub fn end<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<()> {
+        self.threads.iter_mut().try_for_each(|thread| end_thread(thread, writer))
+    }
+
     /// Ends every run, so that what was seen so far is in the recording.
     pub fn end_runs<W: Write>(&mut self, writer: &mut Writer<W>) -> Result<()> {
         self.threads.iter_mut().try_for_each(|thread| end_run(thread, writer))
@@ -402,14 +408,25 @@ impl SampledProcess {
     }
 }
 
-/// Whether a thread runs in `run`.
-fn runs(run: &Run) -> bool {
-    matches!(run.state, profile::State::Running | profile::State::Gc)
+/// The time since the last look at `thread`, which is looked at now, `at`.
+fn gap(thread: &mut SampledThread, at: u64, gap: u64) -> u64 {
+    thread.looked.replace(at).map_or(gap, |looked| at.saturating_sub(looked))
 }
 
-/// What a look at `thread` at the time `at` stands for: the time since the last one.
-fn wall(thread: &mut SampledThread, at: u64, gap: u64) -> u64 {
-    thread.looked.replace(at).map_or(gap, |looked| at.saturating_sub(looked))
+/// What `seen` stands for. The rest of the time since the last look belongs to what that has shown.
+fn share(thread: &mut SampledThread, seen: &Seen, tick: u64) -> Share {
+    let first = thread.looked.is_none();
+    let gap = gap(thread, seen.at, tick);
+    let Some((found, counted)) = seen.counted.filter(|_| !first) else {
+        return Share { wall: gap, cpu: seen.cpu };
+    };
+    let run = thread.run.as_mut().filter(|run| run.looks > 0);
+    let given = thread.ledger.look(found, gap, counted, run.is_some());
+    if let Some(run) = run {
+        run.wall += given.before.wall;
+        run.cpu += given.before.cpu;
+    }
+    given.now
 }
 
 /// The number of the stack of `thread` as it is now. Of what has not moved it is known.
@@ -459,6 +476,25 @@ fn add<W: Write>(thread: &mut SampledThread, writer: &mut Writer<W>, new: Run) -
     }
     thread.run = Some(new);
     Ok(())
+}
+
+/// Writes what `thread` ran and was not seen to, if that is as much as `least` ns.
+fn write_unseen<W: Write>(thread: &mut SampledThread, writer: &mut Writer<W>, least: u64) -> Result<()> {
+    let (Some(run), Some(drawn)) = (&mut thread.run, thread.recent.draw()) else { return Ok(()) };
+    let Some(Share { wall, cpu }) = thread.ledger.unseen(least) else { return Ok(()) };
+    if run.looks > 0 {
+        writer.run(run)?;
+    }
+    let unseen = Run { start: run.stop(), wall, cpu, looks: 0, ..drawn };
+    writer.accounting.unseen += cpu;
+    (run.start, run.wall, run.cpu, run.looks) = (unseen.stop(), 0, 0, 0);
+    writer.run(&unseen)
+}
+
+/// Writes the run of `thread`, after which none follows.
+fn end_thread<W: Write>(thread: &mut SampledThread, writer: &mut Writer<W>) -> Result<()> {
+    end_run(thread, writer)?;
+    write_unseen(thread, writer, 1)
 }
 
 /// Writes the run of `thread`; the next look goes on with the same.

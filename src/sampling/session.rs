@@ -152,7 +152,7 @@ impl<W: Write> Session<W> {
 
     /// Ends the recording; the caller finishes the writer.
     pub fn finish(mut self) -> Result<Writer<W>> {
-        self.processes.iter_mut().try_for_each(|process| process.end_runs(&mut self.writer))?;
+        self.processes.iter_mut().try_for_each(|process| process.end(&mut self.writer))?;
         self.account();
         Ok(self.writer)
     }
@@ -166,7 +166,7 @@ impl<W: Write> Session<W> {
     /// The process at `index` is gone, or has become another program.
     fn end(&mut self, index: usize, now: u64) -> Result<()> {
         let mut process = self.processes.remove(index);
-        process.end_runs(&mut self.writer)?;
+        process.end(&mut self.writer)?;
         let of = &process.target.process;
         self.candidates.push(Candidate::new(of.pid, of.parent, Some(process.id), now));
         Ok(())

@@ -7,6 +7,7 @@ use crate::os::{self, Activity, Syscall, ThreadFiles, Tracer};
 use crate::profile::{Accounting, Run, StackId, ThreadId};
 use crate::python::{self, Asked, CodeCache, End, Missed, Python, StackCopy, Task, ThreadState};
 use crate::sampling::clock::nanoseconds;
+use crate::sampling::ledger::{Counted, Found, Ledger, Recent};
 use crate::sampling::process::Watched;
 use crate::sampling::trust::Trust;
 use crate::stacks::{Gil, Pausing, Read, State, Subject, look};
@@ -38,11 +39,24 @@ pub struct SampledThread {
     nodes: Vec<StackId>,
     /// The run that has not ended yet.
     pub run: Option<Run>,
+    /// The last looks that found it running.
+    pub recent: Recent,
+    /// Until when it is not stopped again, in ns since the start.
+    rests: u64,
+    /// What is owed to its looks.
+    pub ledger: Ledger,
     /// The task of asyncio that it was seen to execute.
     pub task: Option<Rc<Task>>,
     /// The task that is copied with its stack: the last that was seen.
     followed: Option<Rc<Task>>,
 }
+
+/// On a machine without a processor to spare, a stop may last until we get one. A thread that stood so long, in ns,
+const LONG: u64 = 1_000_000;
+/// is left alone for so many times as long,
+const REST: u64 = 20;
+/// but not longer, in ns: what cannot be decided meanwhile remains undecided.
+const LONGEST_REST: u64 = 1_000_000_000;
 
 /// What is needed to look at a thread.
 pub struct Means<'m> {
@@ -85,8 +99,8 @@ pub struct Seen {
     pub at: u64,
     /// Processor time since the last look, in ns.
     pub cpu: u64,
-    /// How long it waited for a processor since the last look, in ns.
-    pub waited: u64,
+    /// How the scheduler treats it, if the kernel counts that.
+    pub counted: Option<(Found, Counted)>,
     /// Whether the lists of interpreters or threads are not those known.
     pub relist: bool,
 }
@@ -115,6 +129,9 @@ impl SampledThread {
             looked: None,
             nodes: Vec::new(),
             run: None,
+            rests: 0,
+            recent: Recent::new(state.address.get()),
+            ledger: Ledger::default(),
             task: None,
             followed: None,
         }
@@ -137,37 +154,62 @@ impl SampledThread {
         // A thread that was running, has not been taken off its processor, and of which the kernel has
         // counted nothing meanwhile, is running still.
         let runs_on = self.looked.is_some() && !self.asleep && counted;
-        let activity = if runs_on && turns == before { Activity::Running } else { files.usual_activity() };
+        let steady = runs_on && turns == before;
+        let activity = if steady { Activity::Running } else { files.usual_activity() };
         if activity == Activity::Gone {
             return Look::Ended;
         }
-        let waited = turns.zip(before).map_or(0, |(now, before)| now.waited.saturating_sub(before.waited));
-        let Some((activity, read, stopped)) = self.read(means, watched, activity, accounting) else {
+        let leaves = if steady { None } else { files.leaves() };
+        // Its stack is that of its sleep.
+        let waits = activity == Activity::Running && leaves.is_some_and(|leaves| leaves.has_none && leaves.slept > 0);
+        let began = os::now();
+        let Some((activity, read, seen_standing)) = self.read(means, watched, activity, accounting) else {
             return Look::Ended;
         };
         if self.is_replaced(means) {
             return Look::Ended;
         }
-        let at = match (stopped, read) {
-            // It may take the scheduler long to stop a thread; that it then stands is our doing.
-            (Some(stopped), _) => stopped,
-            (None, Read::Undecided) => means.since(os::now()),
-            (None, _) => means.now,
+        let ended = os::now();
+        let at = match read {
+            // It may take the scheduler long to stop a thread, and to let us go on.
+            Read::Undecided | Read::Stopped => means.since(ended),
+            _ => means.now,
         };
         let slept = self.asleep;
         self.asleep = matches!(activity, Activity::Blocked(_) | Activity::Asleep | Activity::Stopped);
         let gap = self.looked.map_or(0, |looked| at.saturating_sub(looked));
         let ran_since = match () {
             // What it has taken is counted when it leaves its processor.
-            () if self.asleep || read == Read::Stopped => 0,
+            () if self.asleep || waits || read == Read::Stopped => 0,
             () if runs_on => gap,
             // It woke up in between, at no matter what moment.
             () if slept => gap / 2,
             () => 0,
         };
-        let ran = self.files.as_ref().and_then(ThreadFiles::turns).map_or(0, |turns| turns.ran);
-        let cpu = self.meter.since(ran, ran_since);
-        Look::Seen(Seen { cpu, waited, at, ..self.seen(means, watched, Some(activity), read) })
+        let counted = self.files.as_ref().and_then(ThreadFiles::turns);
+        let cpu = self.meter.since(counted.map_or(0, |turns| turns.ran), ran_since);
+        let found = match () {
+            () if self.asleep => Found::Asleep,
+            () if waits => Found::Waiting,
+            () => Found::Running,
+        };
+        // To be stopped it was given a processor, perhaps after a long wait. Then it stood, which was no sleep.
+        let stood = match (read, counted, turns) {
+            (Read::Stopped, Some(now), Some(turns)) => {
+                let had = now.ran.saturating_sub(turns.ran) + now.waited.saturating_sub(turns.waited);
+                nanoseconds(ended.saturating_sub(began)).saturating_sub(had).max(seen_standing)
+            }
+            _ => seen_standing,
+        };
+        if stood >= LONG {
+            self.rests = means.since(ended) + stood.saturating_mul(REST).min(LONGEST_REST);
+        }
+        accounting.stopped_total += stood;
+        accounting.stopped_longest = accounting.stopped_longest.max(stood);
+        let counted = counted.zip(before).map(|(now, before)| {
+            (found, Counted { cpu, waited: now.waited.saturating_sub(before.waited), stood, leaves })
+        });
+        Look::Seen(Seen { cpu, counted, at, ..self.seen(means, watched, Some(activity), read) })
     }
 
     /// A thread that the kernel does not know, or we do not: read as it is.
@@ -179,23 +221,24 @@ impl SampledThread {
         Look::Seen(self.seen(means, watched, None, Read::Undecided))
     }
 
-    /// Reads its stack in the way that is true at the least cost, and tells what it does after all, and when
-    /// it was stopped for that; `None` if it has ended.
+    /// Reads its stack in the way that is true at the least cost, and tells what it does after all; `None` if
+    /// it has ended.
     fn read(
         &mut self,
         means: &Means<'_>,
         watched: &Watched,
         activity: Activity,
         accounting: &mut Accounting,
-    ) -> Option<(Activity, Read, Option<u64>)> {
+    ) -> Option<(Activity, Read, u64)> {
         let Self { files: Some(files), copy, trust, .. } = self else { return None };
         let python = Python::new(&means.target.memory, &means.target.layout);
-        let mut reading = Reading { files, copy, trust, python, means, watched, accounting, stopped: None, task: None };
-        let (activity, read) = look(&mut reading, activity, means.pausing, means.tracer)?;
-        let stopped = reading.stopped.filter(|_| read == Read::Stopped);
+        let mut reading = Reading { files, copy, trust, python, means, watched, accounting, stood: 0, task: None };
+        let pausing = if means.now < self.rests { means.pausing.without_need() } else { means.pausing };
+        let (activity, read) = look(&mut reading, activity, pausing, means.tracer)?;
+        let stood = reading.stood;
         self.task = reading.task;
         self.follow_task(means, watched);
-        Some((activity, read, stopped))
+        Some((activity, read, stood))
     }
 
     /// Has what proves the task copied with the next stack.
@@ -234,7 +277,7 @@ impl SampledThread {
             _ => None,
         };
         let gil = gil.known.then_some(gil.holder == Some(thread.address));
-        Seen { state, gil, read, call, at: means.now, cpu: 0, waited: 0, relist: watched.has_changed(&python) }
+        Seen { state, gil, read, call, at: means.now, cpu: 0, counted: None, relist: watched.has_changed(&python) }
     }
 
     /// Why its stack has no more frames.
@@ -252,8 +295,8 @@ struct Reading<'s> {
     means: &'s Means<'s>,
     watched: &'s Watched,
     accounting: &'s mut Accounting,
-    /// When it was stopped last, in ns since the start.
-    stopped: Option<u64>,
+    /// For how long it was seen to stand, in ns.
+    stood: u64,
     /// The task of asyncio that it executes.
     task: Option<Rc<Task>>,
 }
@@ -313,11 +356,8 @@ impl Subject for Reading<'_> {
     }
 
     fn stood(&mut self, from: Duration, to: Duration) {
-        let stood = nanoseconds(to.saturating_sub(from));
         self.accounting.stops += 1;
-        self.accounting.stopped_total += stood;
-        self.accounting.stopped_longest = self.accounting.stopped_longest.max(stood);
-        self.stopped = Some(self.means.since(from));
+        self.stood += nanoseconds(to.saturating_sub(from));
     }
 }
 

@@ -16,6 +16,13 @@ pub enum Pausing {
     Never,
 }
 
+impl Pausing {
+    /// The same, if there is no need.
+    pub fn without_need(self) -> Self {
+        if self == Self::Always { self } else { Self::Never }
+    }
+}
+
 /// A thread to look at, and the ways in which its stack can be read.
 pub trait Subject {
     /// What the kernel tells of it.

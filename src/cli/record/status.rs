@@ -105,5 +105,8 @@ pub fn account(accounting: &Accounting) -> String {
             accounting.stopped_longest as f64 / 1e3,
         );
     }
+    if accounting.unseen > 0 {
+        let _ = write!(text, "; {:.1} ms ran between looks", accounting.unseen as f64 / 1e6);
+    }
     text
 }

@@ -24,7 +24,7 @@ pub use program::Program;
 pub use signals::{asked_to_end, asked_to_report, count_signals, signal_name};
 pub use stop::{StopError, StoppedThread, Tracer};
 pub use syscalls::{Syscall, SyscallTarget};
-pub use threads::{Activity, ThreadFiles, Turns, native_ids, parse_syscall, thread_ids, thread_name};
+pub use threads::{Activity, Leaves, ThreadFiles, Turns, native_ids, parse_syscall, thread_ids, thread_name};
 
 use crate::address::Pid;
 use std::path::PathBuf;

@@ -48,6 +48,8 @@ pub struct Tracer {
 /// when it gets its turn.
 const PATIENCE: Duration = Duration::from_millis(200);
 
+/// How long a thread takes to stop that runs on another processor.
+const USUAL: Duration = Duration::from_micros(40);
 /// A thread that runs as it is interrupted has stopped by then.
 const PROMPT: Duration = Duration::from_micros(150);
 /// How often one that has not is looked at.
@@ -128,7 +130,9 @@ fn wait_for_stop(tid: Pid, patience: Duration) -> Result<Option<Signal>, StopErr
     loop {
         match waitid(Id::Pid(raw(tid)), any | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT) {
             Ok(WaitStatus::StillAlive) if began.elapsed() > patience => return Err(StopError::TooSlow),
-            // The target usually runs on another processor and is there in a moment.
+            // The target usually runs on another processor and is there in a moment: it would stand while we wait to
+            // get ours back.
+            Ok(WaitStatus::StillAlive) if began.elapsed() < USUAL => std::hint::spin_loop(),
             Ok(WaitStatus::StillAlive) if began.elapsed() < PROMPT => std::thread::yield_now(),
             // Else it waits for a processor, perhaps for this one.
             Ok(WaitStatus::StillAlive) => std::thread::sleep(UNHURRIED),

@@ -59,6 +59,17 @@ impl Turns {
     }
 }
 
+/// How a thread left its processors.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Leaves {
+    /// How often it went to sleep.
+    pub slept: u64,
+    /// How often it was interrupted, and was ready to go on.
+    pub interrupted: u64,
+    /// Whether it had no processor when it was last counted.
+    pub has_none: bool,
+}
+
 /// What the kernel tells of one thread. Its files are held open, so that asking is one system call.
 #[derive(Debug)]
 pub struct ThreadFiles {
@@ -66,14 +77,20 @@ pub struct ThreadFiles {
     tid: Pid,
     schedstat: Option<File>,
     syscall: Option<File>,
+    status: Option<File>,
     turns: Option<Turns>,
+    /// How often it had gone to sleep, and been interrupted, when last asked.
+    leaves: Option<(u64, u64)>,
+    /// How often it was stopped since then.
+    stops: u64,
 }
 
 impl ThreadFiles {
     /// Of thread `tid` of `pid`. What cannot be held open is opened whenever it is asked.
     pub fn open(pid: Pid, tid: Pid) -> Self {
         let open = |name: &str| File::open(task(pid, tid).join(name)).ok();
-        let mut files = Self { pid, tid, schedstat: open("schedstat"), syscall: open("syscall"), turns: None };
+        let (schedstat, syscall, status) = (open("schedstat"), open("syscall"), open("status"));
+        let mut files = Self { pid, tid, schedstat, syscall, status, turns: None, leaves: None, stops: 0 };
         files.count();
         files
     }
@@ -95,9 +112,29 @@ impl ThreadFiles {
         std::mem::replace(&mut self.turns, now)
     }
 
+    /// Asks how it left its processors since this was asked last: `voluntary_ctxt_switches` and `nonvoluntary_ctxt_switches`,
+    /// /proc/PID/task/TID/status. `None` where that is not counted, and the first time.
+    pub fn leaves(&mut self) -> Option<Leaves> {
+        let mut buffer = [0; 4096];
+        let text = self.read(self.status.as_ref(), "status", &mut buffer)?;
+        let counts = text.rsplit('\n').filter_map(|line| line.split_once("ctxt_switches:"));
+        let counts: Vec<u64> = counts.take(2).filter_map(|(_, count)| count.trim().parse().ok()).collect();
+        let [interrupted, slept] = *counts.as_slice() else { return None };
+        let stops = std::mem::take(&mut self.stops);
+        let (slept_before, interrupted_before) = self.leaves.replace((slept, interrupted))?;
+        Some(Leaves {
+            // To be stopped looks like sleep, and is an interruption.
+            slept: slept.saturating_sub(slept_before).saturating_sub(stops),
+            interrupted: interrupted.saturating_sub(interrupted_before).saturating_add(stops),
+            // Else it has been put on one once more.
+            has_none: self.turns?.turns <= slept + interrupted,
+        })
+    }
+
     /// The same of a thread that is stopped: it will be put on a processor once more as it is let go.
     pub fn count_stopped(&mut self) {
         self.count();
+        self.stops += 1;
         if let Some(turns) = &mut self.turns {
             turns.turns += 1;
         }
