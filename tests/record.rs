@@ -719,6 +719,34 @@ fn the_exit_status_of_a_command_is_passed_on() {
     });
 }
 
+/// Who asks pitviper to end means the program that it has started: that may clean up, and says how it ended.
+#[test]
+fn a_command_is_asked_to_end_as_well() {
+    let _alone = alone();
+    const ENDS: &str = "import signal, sys\n\
+        def ready_to_end():\n    while True: pass\n\
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(9))\n\
+        ready_to_end()\n";
+    each_python("-- COMMAND", |python| {
+        let folder = Folder::new();
+        let raw = folder.join("command.pv");
+        let (path, program) = (raw.to_str().unwrap_or("?"), python.path.to_str().unwrap_or("?"));
+        let end = || -> Result<Problems, String> {
+            let mut recorder = Recorder::begin(&["-o", path, "--", program, "-c", ENDS], &raw)?;
+            let ready = |recorder: &mut Recorder| Ok(Recorded::read_file(&recorder.raw)?.saw("ready_to_end"));
+            recorder.until("the program is ready", ready)?;
+            recorder.signal(Signal::SIGTERM);
+            let (status, talk) = recorder.wait()?;
+            let mut problems = Recorded::read_file(&raw)?.unsound();
+            if status.code() != Some(9) {
+                problems.push(format!("pitviper ended with {status}: {talk}"));
+            }
+            Ok(problems)
+        };
+        all(end())
+    });
+}
+
 // --- what comes and goes --------------------------------------------------------------------------
 
 /// A process that ends in the middle ends the recording, well.

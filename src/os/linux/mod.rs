@@ -21,7 +21,7 @@ pub use maps::{Mapping, maps, parse_maps};
 pub use memory::{ReadFailure, RemoteMemory};
 pub use process::{Process, ProcessState, Stat, children, descendants, process, processes};
 pub use program::Program;
-pub use signals::{asked_to_end, asked_to_report, count_signals, signal_name};
+pub use signals::{asked_to_end, asked_to_report, count_signals, pass_signals_to, signal_name};
 pub use stop::{StopError, StoppedThread, Tracer};
 pub use syscalls::{Syscall, SyscallTarget};
 pub use threads::{Activity, Leaves, ThreadFiles, Turns, native_ids, parse_syscall, thread_ids, thread_name};

@@ -15,7 +15,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts `command`.
+    /// Starts `command`. SIGTERM and SIGHUP are passed on to it.
     pub fn start(command: &[OsString]) -> Result<Self> {
         let missing = || Error::new(Kind::Usage, "there is no command behind --");
         let (program, arguments) = command.split_first().ok_or_else(missing)?;
@@ -24,6 +24,7 @@ impl Program {
             .args(arguments)
             .spawn()
             .map_err(|error| Error::new(Kind::Usage, format!("cannot start {name}")).because(error))?;
+        super::pass_signals_to(Some(Pid(child.id())));
         Ok(Self { child, name, status: None })
     }
 
@@ -41,6 +42,9 @@ impl Program {
     pub fn has_ended(&mut self) -> bool {
         if self.status.is_none() {
             self.status = self.child.try_wait().ok().flatten();
+            if self.status.is_some() {
+                super::pass_signals_to(None);
+            }
         }
         self.status.is_some()
     }
@@ -49,6 +53,7 @@ impl Program {
     pub fn wait(&mut self) -> u8 {
         // A signal that ends a recording interrupts no wait: it is for the program too.
         let status = self.status.or_else(|| self.child.wait().ok());
+        super::pass_signals_to(None);
         let code = status.and_then(|status| status.code().or_else(|| status.signal().map(|signal| 128 + signal)));
         code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
     }

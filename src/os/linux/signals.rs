@@ -1,10 +1,14 @@
 //! Signals that ask a long command to end, or to report meanwhile.
 
+use crate::address::Pid;
 use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicU64, Ordering};
 
 static ENDS: AtomicU32 = AtomicU32::new(0);
 static REPORTS: AtomicU32 = AtomicU32::new(0);
+
+/// The process to which SIGTERM and SIGHUP are passed on; 0 for none.
+static PROGRAM: AtomicI32 = AtomicI32::new(0);
 
 /// When the process was first asked to end, in ns.
 static FIRST: AtomicU64 = AtomicU64::new(0);
@@ -14,6 +18,13 @@ static FIRST: AtomicU64 = AtomicU64::new(0);
 const SAME: u64 = 300_000_000;
 
 extern "C" fn end(signal: i32) {
+    let program = PROGRAM.load(Ordering::Relaxed);
+    // A terminal sends SIGINT to both.
+    if program > 0 && signal != libc::SIGINT {
+        // SAFETY: kill is safe in a signal handler. The process is our child: its number is nobody else's until it was
+        // waited for, after which this is 0.
+        unsafe { libc::kill(program, signal) };
+    }
     let now = u64::try_from(super::now().as_nanos()).unwrap_or(u64::MAX);
     if ENDS.fetch_add(1, Ordering::Relaxed) == 0 {
         FIRST.store(now, Ordering::Relaxed);
@@ -39,6 +50,12 @@ pub fn count_signals() {
         handle(signal, end);
     }
     handle(Signal::SIGUSR1, report);
+}
+
+/// From now on SIGTERM and SIGHUP are passed on to `program`, a child of ours; to none, once it has ended. Who stops a
+/// service knows only the process that it has started.
+pub fn pass_signals_to(program: Option<Pid>) {
+    PROGRAM.store(program.map_or(0, |pid| pid.0.cast_signed()), Ordering::Relaxed);
 }
 
 /// Whether the process was asked to end.
