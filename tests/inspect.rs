@@ -110,6 +110,29 @@ fn objects_are_what_they_say_they_are() {
     });
 }
 
+/// Values have the text that `repr` gives them.
+#[test]
+fn values_are_written_as_they_write_themselves() {
+    everywhere("valued", &[], |python, program| {
+        let values = program.extra()["values"].as_object().expect("extra.values is an object");
+        let wide = ["--depth", "0", "--width", "100000", "--items", "1000"];
+        let check = |(name, text): (&String, &Value)| match object(program, &path_of(name), &wide) {
+            Ok(seen) if seen["repr"] == *text && seen["complete"] == true => None,
+            Ok(seen) => Some(format!("{name} is {text}, pitviper says {}", seen["repr"])),
+            Err(problem) => Some(problem),
+        };
+        let missing: Vec<&str> =
+            program.extra()["missing"].as_array().into_iter().flatten().filter_map(|m| m[0].as_str()).collect();
+        println!("{}: {} values, missing: {missing:?}", python.name, values.len());
+        values.iter().filter_map(check).collect()
+    });
+}
+
+/// The path of the item `name` of `values`.
+fn path_of(name: &str) -> String {
+    format!("values['{}']", name.replace('\\', "\\\\").replace('\'', "\\'"))
+}
+
 #[test]
 fn paths_lead_where_they_say() {
     everywhere("inspected", &[], |_, program| {

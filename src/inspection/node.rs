@@ -26,6 +26,8 @@ pub struct Limits {
 const MAX_NODES: usize = 100_000;
 /// And none deeper.
 const MAX_DEPTH: u32 = 64;
+/// Slots of the table of an `OrderedDict` that are looked at.
+const MAX_SLOTS: u64 = 1 << 22;
 /// Attributes of a module or class that are gone through.
 const MAX_ATTRIBUTES: usize = 100_000;
 
@@ -239,26 +241,19 @@ impl<'p> Inspector<'p> {
     /// The items of a dict; of an `OrderedDict` in its own order.
     fn dict_items(&self, address: Addr, max: usize) -> crate::python::Result<(Vec<(Addr, Addr)>, u64)> {
         let python = self.python;
-        let layout = &python.layout.ordered_dict;
-        let ordered = is_a(&python, address, "collections.OrderedDict");
-        let (Some(first), Some(key), Some(next), true) = (layout.first, layout.node_key, layout.node_next, ordered)
-        else {
-            let (items, total) = python.dict_items(address, max)?;
-            return Ok((items.into_iter().map(|item| (item.key, item.value)).collect(), total));
-        };
-        let (items, total) = python.dict_items(address, usize::MAX)?;
-        let values: std::collections::HashMap<Addr, Addr> = items.iter().map(|item| (item.key, item.value)).collect();
-        let mut node = python.get(address, first)?;
-        let mut found = Vec::new();
-        while let Some(at) = node.filter(|_| found.len() < max.min(items.len())) {
-            if let Some(key) = python.get(at, key)?
-                && let Some(value) = values.get(&key)
-            {
-                found.push((key, *value));
-            }
-            node = python.get(at, next)?;
+        let ordered = is_a(&python, address, "collections.OrderedDict") || self.is_python_ordered(address);
+        if ordered {
+            return python.ordered_items(address, max, &mut MAX_SLOTS.clone());
         }
-        Ok((found, total))
+        let (items, total) = python.dict_items(address, max)?;
+        Ok((items.into_iter().map(|item| (item.key, item.value)).collect(), total))
+    }
+
+    /// Whether it is an `OrderedDict` of Python code (2.7–3.4).
+    fn is_python_ordered(&self, address: Addr) -> bool {
+        let python = self.python;
+        python.layout.ordered_dict.first.is_none()
+            && python.attribute(address, "_OrderedDict__root").is_ok_and(|root| root.is_some())
     }
 
     fn attributes(&self, found: &mut Outgoing, address: Addr) {

@@ -2,9 +2,12 @@
 //!
 //! The text is what Python's `repr` says of None, `bool`, `int`, `float`, `complex`, the strings, and
 //! of tuples, lists, dicts and sets of such; of classes what `type.__repr__` says, of functions what
-//! `repr` says; of everything else `<TYPE at 0xADDRESS>`. No code of the target runs, so a class's own
-//! `__repr__` is never asked, and only exact types count: an instance of a subclass of `list` is an
-//! instance. Attributes of instances are [`Value`]s of their own, as deep as [`Limits::depth`] says.
+//! `repr` says. So it is of the types of the standard library that `printers` has: dates, decimals,
+//! `collections`, paths, patterns. Of everything else it is `<TYPE at 0xADDRESS>`. No code of the target
+//! runs, so a class's own `__repr__` is never asked, and only exact types count: an instance of a subclass
+//! of `list` is an instance. Where the fields of a class are the truth, subclasses count: `Point(x=1, y=2)`
+//! of named tuples, data classes and struct sequences, `<Colour.RED: 1>` of enums, `ValueError('x')` of
+//! exceptions. Attributes of instances are [`Value`]s of their own, as deep as [`Limits::depth`] says.
 //!
 //! What is not shown is always told, and [`Value::complete`] is false then:
 //!

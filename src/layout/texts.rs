@@ -1,0 +1,35 @@
+//! What releases write differently in `repr`, and in nothing else: no member of a struct tells it, so the version
+//! does.
+
+use crate::address::{Level, Version};
+use crate::layout::Layout;
+
+/// How a release writes some types.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Texts {
+    /// `ValueError('x',)`, until 3.6 (Objects/exceptions.c; bpo-30399).
+    pub comma_after_one_argument: bool,
+    /// `timedelta(days=1, seconds=2)` in place of `timedelta(1, 2)`, since 3.7 (Modules/_datetimemodule.c; bpo-30302).
+    pub named_parts_of_timedelta: bool,
+    /// `OrderedDict({1: 2})` in place of `OrderedDict([(1, 2)])`, since 3.12 (Objects/odictobject.c; gh-101446).
+    pub ordered_dict_of_dict: bool,
+    /// The attributes of a `SimpleNamespace` sorted by name, until 3.8 (Objects/namespaceobject.c; bpo-39075).
+    pub sorted_namespace: bool,
+    /// `re.compile('a', 32)`: flags of a pattern by name, since 3.4 (Modules/_sre.c; bpo-13592), where `repr` tells
+    /// nothing before. Since then a str pattern's `re.UNICODE` goes without saying.
+    pub unicode_is_understood: bool,
+}
+
+impl Layout {
+    /// How this release writes some types.
+    pub fn texts(&self) -> Texts {
+        let since = |minor: u8| self.version >= Version { major: 3, minor, micro: 0, level: Level::Alpha, serial: 0 };
+        Texts {
+            comma_after_one_argument: !since(7),
+            named_parts_of_timedelta: since(7),
+            ordered_dict_of_dict: since(12),
+            sorted_namespace: !since(9),
+            unicode_is_understood: since(0),
+        }
+    }
+}
