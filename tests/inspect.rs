@@ -80,6 +80,15 @@ const SIZED: &[&str] = &[
     "listed",
     "mapped",
     "point",
+    "zero",
+    "deque",
+    "empty_deque",
+    "ordered",
+    "default",
+    "counter",
+    "decimal",
+    "code",
+    "class",
 ];
 
 #[test]
@@ -125,6 +134,44 @@ fn values_are_written_as_they_write_themselves() {
             program.extra()["missing"].as_array().into_iter().flatten().filter_map(|m| m[0].as_str()).collect();
         println!("{}: {} values, missing: {missing:?}", python.name, values.len());
         values.iter().filter_map(check).collect()
+    });
+}
+
+/// numpy's arrays have their first values as text, and what is known of them as facts.
+#[test]
+fn arrays_are_what_numpy_says() {
+    everywhere("arrays", &[], |python, program| {
+        let extra = program.extra();
+        let wide = ["--depth", "0", "--width", "100000", "--items", "1000"];
+        let mut problems = Problems::new();
+        for (name, text) in extra["values"].as_object().expect("extra.values is an object") {
+            let seen = match object(program, &path_of(name), &wide) {
+                Ok(seen) => seen,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            if seen["repr"] != *text || seen["complete"] != true {
+                problems.push(format!("{name} is {text}, pitviper says {}", seen["repr"]));
+            }
+            for (fact, told) in extra["facts"][name].as_object().into_iter().flatten() {
+                if seen["facts"][fact] != *told {
+                    problems.push(format!("{name}.{fact} is {told}, pitviper says {}", seen["facts"][fact]));
+                }
+            }
+        }
+        match object(program, "big", &["--depth", "0", "--items", "3"]) {
+            Ok(seen)
+                if seen["complete"] == false
+                    && seen["repr"].as_str().is_some_and(|text| {
+                        text.starts_with("array([[0, 1, 2, …, 997 more], [1000, ")
+                            && text.ends_with("shape=(1000, 1000), dtype=int64)")
+                    }) => {}
+            seen => problems.push(format!("a large array: {seen:?}")),
+        }
+        println!("{}: numpy {}", python.name, extra["numpy"]);
+        problems
     });
 }
 

@@ -1,10 +1,10 @@
-//! What releases write differently in `repr`, and in nothing else: no member of a struct tells it, so the version
-//! does.
+//! What releases write differently in `repr`, or count differently in `sys.getsizeof`, and differ in nothing else: no
+//! member of a struct tells it, so the version does.
 
 use crate::address::{Level, Version};
 use crate::layout::Layout;
 
-/// How a release writes some types.
+/// How a release writes and counts some types.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Texts {
     /// `ValueError('x',)`, until 3.6 (Objects/exceptions.c; bpo-30399).
@@ -13,6 +13,12 @@ pub struct Texts {
     pub named_parts_of_timedelta: bool,
     /// `OrderedDict({1: 2})` in place of `OrderedDict([(1, 2)])`, since 3.12 (Objects/odictobject.c; gh-101446).
     pub ordered_dict_of_dict: bool,
+    /// `sys.getsizeof(0)` counts a digit, since 3.11 (`int___sizeof___impl`, Objects/longobject.c: 3.10.15 does not,
+    /// 3.11.2 does).
+    pub zero_has_a_digit: bool,
+    /// `sys.getsizeof` counts a header of the garbage collector before static types, which have none: in 3.11 and 3.12
+    /// (`_PySys_GetSizeOf`, Python/sysmodule.c; gh-112529).
+    pub static_types_have_header: bool,
     /// The attributes of a `SimpleNamespace` sorted by name, until 3.8 (Objects/namespaceobject.c; bpo-39075).
     pub sorted_namespace: bool,
     /// `re.compile('a', 32)`: flags of a pattern by name, since 3.4 (Modules/_sre.c; bpo-13592), where `repr` tells
@@ -21,13 +27,15 @@ pub struct Texts {
 }
 
 impl Layout {
-    /// How this release writes some types.
+    /// How this release writes and counts some types.
     pub fn texts(&self) -> Texts {
         let since = |minor: u8| self.version >= Version { major: 3, minor, micro: 0, level: Level::Alpha, serial: 0 };
         Texts {
             comma_after_one_argument: !since(7),
             named_parts_of_timedelta: since(7),
             ordered_dict_of_dict: since(12),
+            zero_has_a_digit: since(11),
+            static_types_have_header: since(11) && !since(13),
             sorted_namespace: !since(9),
             unicode_is_understood: since(0),
         }

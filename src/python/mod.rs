@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod arrays;
 mod code;
 mod copy_plan;
 mod decimals;
@@ -37,6 +38,7 @@ mod tasks;
 mod types;
 mod variables;
 
+pub use arrays::{Array, Element, Unit};
 pub use code::{Code, CodeCache};
 pub use decimals::{Decimal, DecimalKind};
 pub use dicts::Item;

@@ -3,6 +3,7 @@
 //! A printer reads first and writes then, through [`Out`], which bounds what it can write, how deep
 //! it can go and how much it can look at. When it returns an error, what it wrote is taken back.
 
+mod arrays;
 mod atoms;
 mod classes;
 mod collections;
@@ -104,6 +105,9 @@ pub const PRINTERS: &[Printer] = &[
     views::CAPSULE,
     patterns::PRINTER,
     records::NAMESPACE,
+    arrays::PRINTER,
+    arrays::SCALAR,
+    arrays::DTYPE,
     // What follows looks at a class, since its name says nothing.
     collections::PYTHON_ORDERED,
     collections::COUNTER,
