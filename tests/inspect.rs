@@ -137,6 +137,38 @@ fn values_are_written_as_they_write_themselves() {
     });
 }
 
+/// Trees of `ast` nodes are what `ast.dump` writes.
+#[test]
+fn syntax_trees_are_those_that_ast_dumps() {
+    everywhere("trees", &[], |_, program| {
+        let pid = program.pid();
+        let mut problems = Problems::new();
+        for (name, told) in program.extra()["trees"].as_object().expect("extra.trees is an object") {
+            let path = format!("trees['{name}']");
+            let output = inspect(pid, &path, &["--tree", "--json"]);
+            let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            if document["tree"] != told[0] || !output.status.success() {
+                let talk = String::from_utf8_lossy(&output.stderr);
+                problems.push(format!("{name} is {}, pitviper says {} {talk}", told[0], document["tree"]));
+            }
+            let output = inspect(pid, &path, &["--tree"]);
+            let text = String::from_utf8_lossy(&output.stdout);
+            if told[1].as_str().is_some_and(|told| told != text.trim_end()) {
+                problems.push(format!("{name} is {}, pitviper prints {text:?}", told[1]));
+            }
+        }
+        let output = inspect(pid, "own", &["--tree"]);
+        if output.status.code() != Some(4) || !String::from_utf8_lossy(&output.stdout).contains("<… within itself>") {
+            problems.push(format!("a node within itself: {output:?}"));
+        }
+        let output = inspect(pid, "trees", &["--tree"]);
+        if output.status.code() != Some(1) || !String::from_utf8_lossy(&output.stderr).contains("is no ast node") {
+            problems.push(format!("a dict: {output:?}"));
+        }
+        problems
+    });
+}
+
 /// numpy's arrays have their first values as text, and what is known of them as facts.
 #[test]
 fn arrays_are_what_numpy_says() {

@@ -1,4 +1,4 @@
-//! What releases write differently in `repr`, or count differently in `sys.getsizeof`, and differ in nothing else: no
+//! What releases write differently in `repr` or `ast.dump`, or count differently in `sys.getsizeof`, and differ in nothing else: no
 //! member of a struct tells it, so the version does.
 
 use crate::address::{Level, Version};
@@ -19,6 +19,14 @@ pub struct Texts {
     /// `sys.getsizeof` counts a header of the garbage collector before static types, which have none: in 3.11 and 3.12
     /// (`_PySys_GetSizeOf`, Python/sysmodule.c; gh-112529).
     pub static_types_have_header: bool,
+    /// `ast.dump` leaves out what is None where that is the default, since 3.9 (Lib/ast.py; bpo-39981).
+    pub dump_hides_none: bool,
+    /// `ast.dump` leaves out all that is None or an empty list, but for the value of a constant: 3.13.0 to 3.13.3
+    /// (Lib/ast.py; gh-134718).
+    pub dump_hides_empty: bool,
+    /// `ast.dump` leaves out `ctx=Load()`, since 3.15 (Lib/ast.py; gh-134718); empty lists it leaves out since there is
+    /// `_field_types` (3.13).
+    pub dump_hides_load: bool,
     /// The attributes of a `SimpleNamespace` sorted by name, until 3.8 (Objects/namespaceobject.c; bpo-39075).
     pub sorted_namespace: bool,
     /// `re.compile('a', 32)`: flags of a pattern by name, since 3.4 (Modules/_sre.c; bpo-13592), where `repr` tells
@@ -29,13 +37,18 @@ pub struct Texts {
 impl Layout {
     /// How this release writes and counts some types.
     pub fn texts(&self) -> Texts {
-        let since = |minor: u8| self.version >= Version { major: 3, minor, micro: 0, level: Level::Alpha, serial: 0 };
+        let first = |minor: u8, micro: u8| Version { major: 3, minor, micro, level: Level::Alpha, serial: 0 };
+        let since = |minor: u8| self.version >= first(minor, 0);
+        let before = |minor: u8, micro: u8| self.version < first(minor, micro);
         Texts {
             comma_after_one_argument: !since(7),
             named_parts_of_timedelta: since(7),
             ordered_dict_of_dict: since(12),
             zero_has_a_digit: since(11),
             static_types_have_header: since(11) && !since(13),
+            dump_hides_none: since(9),
+            dump_hides_empty: since(13) && before(13, 4),
+            dump_hides_load: since(15),
             sorted_namespace: !since(9),
             unicode_is_understood: since(0),
         }

@@ -199,7 +199,7 @@ def _text(value, outer):
     kind = type(value)
     if kind in INTEGERS and value.bit_length() > 3000:
         raise TooBig
-    if kind in ATOMS:
+    if kind in ATOMS or value is Ellipsis or value is NotImplemented:
         return repr(value)
     if kind in TEXTS or kind is bytearray:
         if len(value) > LONGEST:

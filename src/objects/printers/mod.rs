@@ -85,6 +85,7 @@ impl Printer {
 /// Every printer. The first that handles a type prints it.
 pub const PRINTERS: &[Printer] = &[
     atoms::PRINTER,
+    atoms::SINGLE,
     strings::PRINTER,
     sequences::PRINTER,
     mappings::PRINTER,
