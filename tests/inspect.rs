@@ -7,6 +7,7 @@ mod support;
 
 use serde_json::Value;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 use support::programs::Program;
 use support::run::{Problems, everywhere};
 
@@ -135,6 +136,119 @@ fn values_are_written_as_they_write_themselves() {
         println!("{}: {} values, missing: {missing:?}", python.name, values.len());
         values.iter().filter_map(check).collect()
     });
+}
+
+/// What is huge, deep, within itself, freed or overwritten takes seconds and a gigabyte at most, and is told as such,
+/// however much is asked for.
+#[test]
+fn hostile_objects_are_bounded_and_marked() {
+    const MEMORY: &str = "ulimit -v 1000000 && exec \"$@\"";
+    const TIME: Duration = Duration::from_secs(20);
+    const MUCH: &[&str] = &["--json", "--depth=20", "--items=1000000", "--width=4000000"];
+    everywhere("hostile", &[], |_, program| {
+        let pid = program.pid().to_string();
+        let mut problems = Problems::new();
+        let mut check = |path: &str, options: &[&str], code: i32, says: &str| {
+            let start = Instant::now();
+            let command = [&["-c", MEMORY, "sh", env!("CARGO_BIN_EXE_pitviper"), "inspect", &pid, path][..], options];
+            let output = Command::new("sh").args(command.concat()).output().expect("pitviper runs");
+            let (took, text) = (start.elapsed(), String::from_utf8_lossy(&output.stdout));
+            let talk = String::from_utf8_lossy(&output.stderr);
+            if output.status.code() != Some(code) || !format!("{text}{talk}").contains(says) || took > TIME {
+                let text: String = text.chars().take(300).collect();
+                problems.push(format!("{path} {options:?}: {} after {took:?}: {text} {talk}", output.status));
+            }
+            if options.is_empty() && text.chars().any(|char| char.is_control() && char != '\n') {
+                problems.push(format!("{path}: control characters"));
+            }
+        };
+        let extra = program.extra();
+        for (path, says) in extra["huge"].as_object().expect("extra.huge is an object") {
+            check(path, &[], 0, says.as_str().unwrap_or_default());
+            if !path.starts_with("big")
+                || ["big[text]", "big[dict]", "big[deque]", "big[object]"].contains(&path.as_str())
+            {
+                check(path, MUCH, 0, "");
+            }
+        }
+        for path in extra["broken"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            check(path, &[], 4, "not all could be read");
+            check(path, MUCH, 4, "\"complete\":false");
+        }
+        for path in extra["gone"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            check(path, &[], 1, "is no object");
+        }
+        problems
+    });
+}
+
+/// A file of printers in the folder for tests' files, with this text.
+fn printers(name: &str, text: &str) -> std::path::PathBuf {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.toml", std::process::id()));
+    std::fs::write(&path, text).expect("a file can be written");
+    path
+}
+
+/// Classes are written as the user's file says.
+#[test]
+fn users_have_printers_of_their_own() {
+    let text = r#"
+        ["__main__.Base"]
+        show = ["a", "s1", "shared", "b.nothing", "prop"]
+        [__main__.Mapped]
+        format = "{{{a}}} of {__class__.nothing}"
+        ["__main__.Managed"]
+        show = ["two", "one"]
+    "#;
+    let file = printers("good", text);
+    let option = format!("--printers={}", file.display());
+    everywhere("inspected", &[], |_, program| {
+        let rows = [
+            ("things[plain]", "Plain(a=1, s1='slot', shared=3, b.nothing=<not set>, prop=<computed>)"),
+            ("things[mapped]", "{<not set>} of <not set>"),
+            ("things[slotted]", "<Slotted at "),
+        ];
+        let check = |(path, text): (&str, &str)| match object(program, path, &["--depth=0", &option]) {
+            Ok(seen) if seen["repr"].as_str().is_some_and(|seen| seen.starts_with(text)) => None,
+            Ok(seen) => Some(format!("{path} is {text}, pitviper says {}", seen["repr"])),
+            Err(problem) => Some(problem),
+        };
+        rows.into_iter().filter_map(check).collect()
+    });
+    everywhere("locals_all", &[], |_, program| match support::run::dump(program.pid(), &["--locals", &option]) {
+        Ok(dump) if dump.to_string().contains("\"Managed(two='two', one=1)\"") => Problems::new(),
+        Ok(_) => vec!["dump does not write Managed as the file says".to_owned()],
+        Err(problem) => vec![problem],
+    });
+    std::fs::remove_file(file).expect("the file is there");
+}
+
+#[test]
+fn files_of_printers_that_say_nothing_are_refused() {
+    let rows = [
+        ("['a.B']\nshow = 3", "a.B: show is no list of attributes"),
+        ("['a.B'\n", "says nothing of printers"),
+        ("", "it has no printers"),
+    ];
+    for (number, (text, says)) in rows.into_iter().enumerate() {
+        let file = printers(&format!("bad-{number}"), text);
+        for command in [&["inspect", "1", "a"][..], &["dump", "1", "--locals"]] {
+            let output = Command::new(env!("CARGO_BIN_EXE_pitviper"))
+                .args(command)
+                .arg(format!("--printers={}", file.display()))
+                .output()
+                .expect("pitviper runs");
+            let talk = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(2) && talk.contains(says), "{text:?}: {} {talk}", output.status);
+        }
+        std::fs::remove_file(file).expect("the file is there");
+    }
+    let missing = Command::new(env!("CARGO_BIN_EXE_pitviper"))
+        .args(["inspect", "1", "a", "--printers=/nothing/here.toml"])
+        .output()
+        .expect("pitviper runs");
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("cannot read the printers /nothing/here.toml"));
 }
 
 /// Trees of `ast` nodes are what `ast.dump` writes.

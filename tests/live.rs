@@ -72,7 +72,7 @@ const RECORDED: &[&str] = &[
 ];
 
 /// Programs of `tests/inspect.rs`.
-const INSPECTED: &[&str] = &["arrays", "inspected", "trees", "valued"];
+const INSPECTED: &[&str] = &["arrays", "hostile", "inspected", "trees", "valued"];
 /// Programs of `tests/state.rs`.
 const STATE: &[&str] = &["stateful"];
 /// Programs of `tests/dis.rs`.

@@ -1,7 +1,7 @@
 //! `pitviper inspect`: the object at a path.
 
 use crate::address::{Addr, Pid};
-use crate::cli::common::{Reading, Shown, parse_target};
+use crate::cli::common::{Own, Reading, Shown, parse_target};
 use crate::cli::terminal::Talk;
 use crate::cli::{Outcome, found, terminal};
 use crate::error::{Error, Result};
@@ -9,6 +9,7 @@ use crate::inspection::{
     Child, ChildKind, Fact, Inspector, Limits, Link, Node, RawField, SyntaxTree, raw_fields, syntax_tree,
 };
 use crate::memory::Pages;
+use crate::objects::OwnPrinters;
 use crate::os::{self, StopError, Tracer};
 use crate::output::{dump_json, escape, inspect_json, inspect_text};
 use crate::paths::{Path, Place, Resolver, Root};
@@ -56,6 +57,8 @@ pub struct Args {
     #[arg(long, conflicts_with = "layout")]
     tree: bool,
     #[command(flatten)]
+    own: Own,
+    #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     shown: Shown,
@@ -75,8 +78,9 @@ struct Answer {
 /// Inspects the target.
 pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.reading.table()?;
+    let printers = args.own.printers()?;
     let target = found::attach(talk, args.pid, table.as_ref())?;
-    let answer = look(args, &target)?;
+    let answer = look(args, &target, printers)?;
     let fault = answer.instances.as_ref().and_then(|(_, fault)| fault.clone());
     let whole = answer.tree.as_ref().is_none_or(SyntaxTree::is_complete);
     let complete = whole && fault.is_none() && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
@@ -135,7 +139,7 @@ fn plain(part: &Part) -> String {
     }
 }
 
-fn look(args: &Args, target: &Target) -> Result<Answer> {
+fn look(args: &Args, target: &Target, printers: Option<&'static OwnPrinters>) -> Result<Answer> {
     let codes = CodeCache::default();
     let pages = Pages::new(&target.memory);
     let python = Python::new(&pages, &target.layout);
@@ -153,7 +157,8 @@ fn look(args: &Args, target: &Target) -> Result<Answer> {
         _ => None,
     };
     let place = resolver.resolve(&args.path)?;
-    let limits = Limits { depth: if args.tree { 0 } else { args.depth }, items: args.items, width: args.width };
+    let limits =
+        Limits { depth: if args.tree { 0 } else { args.depth }, items: args.items, width: args.width, printers };
     let mut inspector = Inspector::new(python, &codes, limits);
     let tree = if args.tree { Some(tree(args, &python, &place)?) } else { None };
     Ok(Answer { tree, ..describe(args, &python, &codes, &resolver, &mut inspector, place) })

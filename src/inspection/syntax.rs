@@ -25,7 +25,7 @@ const MAX_NODES: usize = 2_000_000;
 /// Fields of one node.
 const MAX_FIELDS: usize = 256;
 /// Characters of one value, and items of one that is a container.
-const VALUE: Limits = Limits { depth: 0, items: 10_000, width: 100_000 };
+const VALUE: Limits = Limits { depth: 0, items: 10_000, width: 100_000, printers: None };
 
 /// The tree of the `ast` node at `address`; `None` if it is none. A tree that is deeper or larger than any that a
 /// parser makes is cut, as is a node within itself.

@@ -41,11 +41,13 @@
 
 mod literals;
 mod out;
+mod own;
 mod printers;
 #[cfg(test)]
 mod tests;
 
 pub use out::{MAX_NESTING, Out, Subject};
+pub use own::OwnPrinters;
 pub use printers::{PRINTERS, Printer, Types};
 
 use crate::address::Addr;
@@ -61,12 +63,14 @@ pub struct Limits {
     /// Characters of text in all, attributes included. The marks that tell what was left out, and
     /// the brackets, come on top.
     pub width: usize,
+    /// How the user wants classes to be written; read once, for all that this process shows.
+    pub printers: Option<&'static OwnPrinters>,
 }
 
 impl Default for Limits {
     /// One line: what a person reads in a dump.
     fn default() -> Self {
-        Self { depth: 0, items: 100, width: 1000 }
+        Self { depth: 0, items: 100, width: 1000, printers: None }
     }
 }
 
@@ -98,6 +102,8 @@ pub struct Value {
     pub text: String,
     /// Whether text and attributes are all there is to say at this depth.
     pub complete: bool,
+    /// Whether the text tells of something that could not be read, or makes no sense.
+    pub unreadable: bool,
     /// Its value, where JSON has a word for it.
     pub scalar: Option<Scalar>,
     /// `len(value)` of a string or container.

@@ -1,7 +1,7 @@
 //! Where printers write to: text, and the budget that no printer can overdraw.
 
 use crate::address::Addr;
-use crate::objects::{Limits, Scalar, Value, printers};
+use crate::objects::{Limits, OwnPrinters, Scalar, Value, printers};
 use crate::python::{Item, Python, Result, TypeFlags, flag};
 
 /// Containers within containers deeper than this are named and not shown; so are attributes of
@@ -34,6 +34,7 @@ pub struct Out<'p> {
     python: Python<'p>,
     items: usize,
     depth: u32,
+    printers: Option<&'static OwnPrinters>,
     text: String,
     /// Characters that may still be written.
     left: usize,
@@ -44,6 +45,8 @@ pub struct Out<'p> {
     /// The instances whose attributes are being described, outermost first.
     owners: Vec<Addr>,
     complete: bool,
+    /// Whether something in the text could not be read.
+    unreadable: bool,
     scalar: Option<Scalar>,
     length: Option<u64>,
 }
@@ -55,12 +58,14 @@ impl<'p> Out<'p> {
             python,
             items: limits.items.min(MAX_WIDTH),
             depth: limits.depth.min(MAX_NESTING),
+            printers: limits.printers,
             text: String::new(),
             left: limits.width.min(MAX_WIDTH),
             slots: MAX_SLOTS,
             outer: Vec::new(),
             owners: Vec::new(),
             complete: true,
+            unreadable: false,
             scalar: None,
             length: None,
         }
@@ -242,14 +247,24 @@ impl<'p> Out<'p> {
     /// Writes an object. What a printer wrote before it failed is taken back.
     fn print(&mut self, address: Addr, subject: Option<&Subject>) {
         let (start, depth) = (self.text.len(), self.outer.len());
-        let done = subject.is_some_and(|subject| printers::find(&self.python, subject).print(self, subject).is_ok());
+        let done = subject.is_some_and(|subject| self.print_known(subject).is_ok());
         if !done {
             self.text.truncate(start);
             self.outer.truncate(depth);
             let name =
                 subject.map_or_else(|| "object".to_owned(), |subject| printers::short_name(&self.python, subject));
+            self.unreadable = true;
             self.cut(&format!("<unreadable {name} at {address}>"));
         }
+    }
+
+    fn print_known(&mut self, subject: &Subject) -> Result<()> {
+        if let Some(own) = self.printers
+            && own.print(self, subject)?
+        {
+            return Ok(());
+        }
+        printers::find(&self.python, subject).print(self, subject)
     }
 
     /// Describes the object at `address`, with attributes as deep as the limits allow.
@@ -258,6 +273,7 @@ impl<'p> Out<'p> {
         // Attributes are described one after another: each has a text of its own.
         let mut text = std::mem::take(&mut self.text);
         let complete = std::mem::replace(&mut self.complete, true);
+        let unreadable = std::mem::take(&mut self.unreadable);
         (self.scalar, self.length) = (None, None);
         self.print(address, subject.as_ref());
         std::mem::swap(&mut text, &mut self.text);
@@ -265,8 +281,9 @@ impl<'p> Out<'p> {
         let type_name = subject.as_ref().map(|subject| printers::short_name(&self.python, subject));
         let attributes = subject.map_or_else(Vec::new, |subject| self.attributes(&subject));
         let complete = std::mem::replace(&mut self.complete, complete);
+        let unreadable = std::mem::replace(&mut self.unreadable, unreadable);
         let type_name = type_name.unwrap_or_else(|| "object".to_owned());
-        Value { address, type_name, text, complete, scalar, length, attributes }
+        Value { address, type_name, text, complete, unreadable, scalar, length, attributes }
     }
 
     fn attributes(&mut self, subject: &Subject) -> Vec<(String, Value)> {
