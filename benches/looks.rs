@@ -150,7 +150,7 @@ fn describe(bench: &Bench) {
         python.get(interpreter, target.layout.interpreter.modules).ok()?
     };
     let modules: Addr = modules().unwrap();
-    let limits = Limits { depth: 0, items: 50, width: 1000 };
+    let limits = Limits { depth: 0, items: 50, width: 1000, printers: None };
     bench.measure("description of sys.modules, nothing known", 1, || {
         pages.forget();
         black_box(objects::describe(&python, modules, &limits));

@@ -7,6 +7,7 @@ mod support;
 
 use serde_json::Value;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 use support::programs::Program;
 use support::run::{Problems, everywhere};
 
@@ -80,6 +81,15 @@ const SIZED: &[&str] = &[
     "listed",
     "mapped",
     "point",
+    "zero",
+    "deque",
+    "empty_deque",
+    "ordered",
+    "default",
+    "counter",
+    "decimal",
+    "code",
+    "class",
 ];
 
 #[test]
@@ -108,6 +118,212 @@ fn objects_are_what_they_say_they_are() {
         println!("{}: {} objects, sizes unknown: {unknown:?}", python.name, things.len());
         problems
     });
+}
+
+/// Values have the text that `repr` gives them.
+#[test]
+fn values_are_written_as_they_write_themselves() {
+    everywhere("valued", &[], |python, program| {
+        let values = program.extra()["values"].as_object().expect("extra.values is an object");
+        let wide = ["--depth", "0", "--width", "100000", "--items", "1000"];
+        let check = |(name, text): (&String, &Value)| match object(program, &path_of(name), &wide) {
+            Ok(seen) if seen["repr"] == *text && seen["complete"] == true => None,
+            Ok(seen) => Some(format!("{name} is {text}, pitviper says {}", seen["repr"])),
+            Err(problem) => Some(problem),
+        };
+        let missing: Vec<&str> =
+            program.extra()["missing"].as_array().into_iter().flatten().filter_map(|m| m[0].as_str()).collect();
+        println!("{}: {} values, missing: {missing:?}", python.name, values.len());
+        values.iter().filter_map(check).collect()
+    });
+}
+
+/// What is huge, deep, within itself, freed or overwritten takes seconds and a gigabyte at most, and is told as such,
+/// however much is asked for.
+#[test]
+fn hostile_objects_are_bounded_and_marked() {
+    const MEMORY: &str = "ulimit -v 1000000 && exec \"$@\"";
+    const TIME: Duration = Duration::from_secs(20);
+    const MUCH: &[&str] = &["--json", "--depth=20", "--items=1000000", "--width=4000000"];
+    everywhere("hostile", &[], |_, program| {
+        let pid = program.pid().to_string();
+        let mut problems = Problems::new();
+        let mut check = |path: &str, options: &[&str], code: i32, says: &str| {
+            let start = Instant::now();
+            let command = [&["-c", MEMORY, "sh", env!("CARGO_BIN_EXE_pitviper"), "inspect", &pid, path][..], options];
+            let output = Command::new("sh").args(command.concat()).output().expect("pitviper runs");
+            let (took, text) = (start.elapsed(), String::from_utf8_lossy(&output.stdout));
+            let talk = String::from_utf8_lossy(&output.stderr);
+            if output.status.code() != Some(code) || !format!("{text}{talk}").contains(says) || took > TIME {
+                let text: String = text.chars().take(300).collect();
+                problems.push(format!("{path} {options:?}: {} after {took:?}: {text} {talk}", output.status));
+            }
+            if options.is_empty() && text.chars().any(|char| char.is_control() && char != '\n') {
+                problems.push(format!("{path}: control characters"));
+            }
+        };
+        let extra = program.extra();
+        for (path, says) in extra["huge"].as_object().expect("extra.huge is an object") {
+            check(path, &[], 0, says.as_str().unwrap_or_default());
+            if !path.starts_with("big")
+                || ["big[text]", "big[dict]", "big[deque]", "big[object]"].contains(&path.as_str())
+            {
+                check(path, MUCH, 0, "");
+            }
+        }
+        for path in extra["broken"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            check(path, &[], 4, "not all could be read");
+            check(path, MUCH, 4, "\"complete\":false");
+        }
+        for path in extra["gone"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+            check(path, &[], 1, "is no object");
+        }
+        problems
+    });
+}
+
+/// A file of printers in the folder for tests' files, with this text.
+fn printers(name: &str, text: &str) -> std::path::PathBuf {
+    let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{name}.toml", std::process::id()));
+    std::fs::write(&path, text).expect("a file can be written");
+    path
+}
+
+/// Classes are written as the user's file says.
+#[test]
+fn users_have_printers_of_their_own() {
+    let text = r#"
+        ["__main__.Base"]
+        show = ["a", "s1", "shared", "b.nothing", "prop"]
+        [__main__.Mapped]
+        format = "{{{a}}} of {__class__.nothing}"
+        ["__main__.Managed"]
+        show = ["two", "one"]
+    "#;
+    let file = printers("good", text);
+    let option = format!("--printers={}", file.display());
+    everywhere("inspected", &[], |_, program| {
+        let rows = [
+            ("things[plain]", "Plain(a=1, s1='slot', shared=3, b.nothing=<not set>, prop=<computed>)"),
+            ("things[mapped]", "{<not set>} of <not set>"),
+            ("things[slotted]", "<Slotted at "),
+        ];
+        let check = |(path, text): (&str, &str)| match object(program, path, &["--depth=0", &option]) {
+            Ok(seen) if seen["repr"].as_str().is_some_and(|seen| seen.starts_with(text)) => None,
+            Ok(seen) => Some(format!("{path} is {text}, pitviper says {}", seen["repr"])),
+            Err(problem) => Some(problem),
+        };
+        rows.into_iter().filter_map(check).collect()
+    });
+    everywhere("locals_all", &[], |_, program| match support::run::dump(program.pid(), &["--locals", &option]) {
+        Ok(dump) if dump.to_string().contains("\"Managed(two='two', one=1)\"") => Problems::new(),
+        Ok(_) => vec!["dump does not write Managed as the file says".to_owned()],
+        Err(problem) => vec![problem],
+    });
+    std::fs::remove_file(file).expect("the file is there");
+}
+
+#[test]
+fn files_of_printers_that_say_nothing_are_refused() {
+    let rows = [
+        ("['a.B']\nshow = 3", "a.B: show is no list of attributes"),
+        ("['a.B'\n", "says nothing of printers"),
+        ("", "it has no printers"),
+    ];
+    for (number, (text, says)) in rows.into_iter().enumerate() {
+        let file = printers(&format!("bad-{number}"), text);
+        for command in [&["inspect", "1", "a"][..], &["dump", "1", "--locals"]] {
+            let output = Command::new(env!("CARGO_BIN_EXE_pitviper"))
+                .args(command)
+                .arg(format!("--printers={}", file.display()))
+                .output()
+                .expect("pitviper runs");
+            let talk = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.code() == Some(2) && talk.contains(says), "{text:?}: {} {talk}", output.status);
+        }
+        std::fs::remove_file(file).expect("the file is there");
+    }
+    let missing = Command::new(env!("CARGO_BIN_EXE_pitviper"))
+        .args(["inspect", "1", "a", "--printers=/nothing/here.toml"])
+        .output()
+        .expect("pitviper runs");
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("cannot read the printers /nothing/here.toml"));
+}
+
+/// Trees of `ast` nodes are what `ast.dump` writes.
+#[test]
+fn syntax_trees_are_those_that_ast_dumps() {
+    everywhere("trees", &[], |_, program| {
+        let pid = program.pid();
+        let mut problems = Problems::new();
+        for (name, told) in program.extra()["trees"].as_object().expect("extra.trees is an object") {
+            let path = format!("trees['{name}']");
+            let output = inspect(pid, &path, &["--tree", "--json"]);
+            let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+            if document["tree"] != told[0] || !output.status.success() {
+                let talk = String::from_utf8_lossy(&output.stderr);
+                problems.push(format!("{name} is {}, pitviper says {} {talk}", told[0], document["tree"]));
+            }
+            let output = inspect(pid, &path, &["--tree"]);
+            let text = String::from_utf8_lossy(&output.stdout);
+            if told[1].as_str().is_some_and(|told| told != text.trim_end()) {
+                problems.push(format!("{name} is {}, pitviper prints {text:?}", told[1]));
+            }
+        }
+        let output = inspect(pid, "own", &["--tree"]);
+        if output.status.code() != Some(4) || !String::from_utf8_lossy(&output.stdout).contains("<… within itself>") {
+            problems.push(format!("a node within itself: {output:?}"));
+        }
+        let output = inspect(pid, "trees", &["--tree"]);
+        if output.status.code() != Some(1) || !String::from_utf8_lossy(&output.stderr).contains("is no ast node") {
+            problems.push(format!("a dict: {output:?}"));
+        }
+        problems
+    });
+}
+
+/// numpy's arrays have their first values as text, and what is known of them as facts.
+#[test]
+fn arrays_are_what_numpy_says() {
+    everywhere("arrays", &[], |python, program| {
+        let extra = program.extra();
+        let wide = ["--depth", "0", "--width", "100000", "--items", "1000"];
+        let mut problems = Problems::new();
+        for (name, text) in extra["values"].as_object().expect("extra.values is an object") {
+            let seen = match object(program, &path_of(name), &wide) {
+                Ok(seen) => seen,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            if seen["repr"] != *text || seen["complete"] != true {
+                problems.push(format!("{name} is {text}, pitviper says {}", seen["repr"]));
+            }
+            for (fact, told) in extra["facts"][name].as_object().into_iter().flatten() {
+                if seen["facts"][fact] != *told {
+                    problems.push(format!("{name}.{fact} is {told}, pitviper says {}", seen["facts"][fact]));
+                }
+            }
+        }
+        match object(program, "big", &["--depth", "0", "--items", "3"]) {
+            Ok(seen)
+                if seen["complete"] == false
+                    && seen["repr"].as_str().is_some_and(|text| {
+                        text.starts_with("array([[0, 1, 2, …, 997 more], [1000, ")
+                            && text.ends_with("shape=(1000, 1000), dtype=int64)")
+                    }) => {}
+            seen => problems.push(format!("a large array: {seen:?}")),
+        }
+        println!("{}: numpy {}", python.name, extra["numpy"]);
+        problems
+    });
+}
+
+/// The path of the item `name` of `values`.
+fn path_of(name: &str) -> String {
+    format!("values['{}']", name.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 #[test]

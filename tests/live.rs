@@ -73,7 +73,7 @@ const RECORDED: &[&str] = &[
 ];
 
 /// Programs of `tests/inspect.rs`.
-const INSPECTED: &[&str] = &["inspected"];
+const INSPECTED: &[&str] = &["arrays", "hostile", "inspected", "trees", "valued"];
 /// Programs of `tests/state.rs`.
 const STATE: &[&str] = &["stateful"];
 /// Programs of `tests/dis.rs`.

@@ -3,14 +3,15 @@
 use crate::address::Pid;
 use crate::cli::terminal::Colour;
 use crate::error::{Error, Kind, Result};
+use crate::objects::OwnPrinters;
 use crate::stacks::Pausing;
 use crate::target::UserTable;
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// A greater file is no offset table.
-const MAX_TABLE: u64 = 1 << 20;
+/// A greater file is neither an offset table nor one of printers.
+const MAX_FILE: u64 = 1 << 20;
 
 /// How results are shown.
 #[derive(clap::Args, Debug)]
@@ -44,6 +45,29 @@ pub struct Reading {
     no_pause: bool,
 }
 
+/// How objects of the user's classes are written.
+#[derive(clap::Args, Debug)]
+pub struct Own {
+    /// Write classes of your own as this file says (docs/printers.md)
+    #[arg(long, value_name = "FILE")]
+    printers: Option<PathBuf>,
+}
+
+impl Own {
+    /// What the user's file says; it is kept until the command ends.
+    pub fn printers(&self) -> Result<Option<&'static OwnPrinters>> {
+        let Some(path) = &self.printers else { return Ok(None) };
+        let name = path.display().to_string();
+        let text = read_small(path, &format!("the printers {name}"))?;
+        let printers = OwnPrinters::parse(&text).map_err(|mistake| {
+            Error::new(Kind::Usage, format!("{name} says nothing of printers that can be understood"))
+                .because(mistake)
+                .hint("[\"module.Class\"] and below it show = [\"attribute\"] or format = \"{attribute}\"; docs/printers.md")
+        })?;
+        Ok(Some(Box::leak(Box::new(printers))))
+    }
+}
+
 impl Reading {
     /// Whether running threads may be stopped.
     pub fn pausing(&self) -> Pausing {
@@ -65,16 +89,22 @@ impl Meaning {
     pub fn table(&self) -> Result<Option<UserTable>> {
         let Some(path) = &self.offsets else { return Ok(None) };
         let name = path.display().to_string();
-        let unreadable = || Error::new(Kind::Usage, format!("cannot read the offset table {name}"));
-        let mut text = String::new();
-        // One byte more than is allowed shows that there is more; /dev/zero has no end.
-        let file = File::open(path).map_err(|error| unreadable().because(error))?;
-        file.take(MAX_TABLE + 1).read_to_string(&mut text).map_err(|error| unreadable().because(error))?;
-        if text.len() as u64 > MAX_TABLE {
-            return Err(unreadable().because("it is larger than a megabyte, and a table has some kilobytes"));
-        }
+        let text = read_small(path, &format!("the offset table {name}"))?;
         Ok(Some(UserTable { name, text }))
     }
+}
+
+/// The text of a file of the user, which is `what`.
+fn read_small(path: &Path, what: &str) -> Result<String> {
+    let unreadable = || Error::new(Kind::Usage, format!("cannot read {what}"));
+    let mut text = String::new();
+    // One byte more than is allowed shows that there is more; /dev/zero has no end.
+    let file = File::open(path).map_err(|error| unreadable().because(error))?;
+    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| unreadable().because(error))?;
+    if text.len() as u64 > MAX_FILE {
+        return Err(unreadable().because("it is larger than a megabyte, and such a file has some kilobytes"));
+    }
+    Ok(text)
 }
 
 /// A target on the command line.

@@ -1,7 +1,7 @@
 //! `pitviper dump`: every thread's stack, now.
 
 use crate::address::Pid;
-use crate::cli::common::{Reading, Shown, parse_target};
+use crate::cli::common::{Own, Reading, Shown, parse_target};
 use crate::cli::terminal::Talk;
 use crate::cli::{Outcome, found, terminal};
 use crate::error::{Kind, Result};
@@ -31,6 +31,8 @@ pub struct Args {
     #[arg(long)]
     children: bool,
     #[command(flatten)]
+    own: Own,
+    #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     shown: Shown,
@@ -43,7 +45,8 @@ const ITEMS: usize = 50;
 /// Dumps the target.
 pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.reading.table()?;
-    let locals = args.locals.map(|depth| Limits { depth, items: ITEMS, width: WIDTH });
+    let printers = args.own.printers()?;
+    let locals = args.locals.map(|depth| Limits { depth, items: ITEMS, width: WIDTH, printers });
     let options = Options { pausing: args.reading.pausing(), locals };
     if !args.children {
         return one(args, talk, table.as_ref(), &options);

@@ -1,12 +1,15 @@
 //! `pitviper inspect`: the object at a path.
 
 use crate::address::{Addr, Pid};
-use crate::cli::common::{Reading, Shown, parse_target};
+use crate::cli::common::{Own, Reading, Shown, parse_target};
 use crate::cli::terminal::Talk;
 use crate::cli::{Outcome, found, terminal};
 use crate::error::{Error, Result};
-use crate::inspection::{Child, ChildKind, Fact, Inspector, Limits, Link, Node, RawField, raw_fields};
+use crate::inspection::{
+    Child, ChildKind, Fact, Inspector, Limits, Link, Node, RawField, SyntaxTree, raw_fields, syntax_tree,
+};
 use crate::memory::Pages;
+use crate::objects::OwnPrinters;
 use crate::os::{self, StopError, Tracer};
 use crate::output::{dump_json, escape, inspect_json, inspect_text};
 use crate::paths::{Path, Place, Resolver, Root};
@@ -50,6 +53,11 @@ pub struct Args {
     /// Show the C fields of the object
     #[arg(long)]
     layout: bool,
+    /// Show the tree of an ast node, as ast.dump does
+    #[arg(long, conflicts_with = "layout")]
+    tree: bool,
+    #[command(flatten)]
+    own: Own,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
@@ -61,6 +69,8 @@ struct Answer {
     nodes: Vec<(String, Node, Option<Vec<RawField>>)>,
     /// A value that is no object.
     plain: Option<Part>,
+    /// The syntax tree below the object.
+    tree: Option<SyntaxTree>,
     /// How many objects there are of a class, and why there may be more.
     instances: Option<(usize, Option<String>)>,
 }
@@ -68,10 +78,12 @@ struct Answer {
 /// Inspects the target.
 pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.reading.table()?;
+    let printers = args.own.printers()?;
     let target = found::attach(talk, args.pid, table.as_ref())?;
-    let answer = look(args, &target)?;
+    let answer = look(args, &target, printers)?;
     let fault = answer.instances.as_ref().and_then(|(_, fault)| fault.clone());
-    let complete = fault.is_none() && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
+    let whole = answer.tree.as_ref().is_none_or(SyntaxTree::is_complete);
+    let complete = whole && fault.is_none() && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
     if args.shown.json {
         let objects: Vec<_> = answer
             .nodes
@@ -86,12 +98,16 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
             "complete": complete,
             "objects": objects,
             "plain": answer.plain.as_ref().map(plain),
+            "tree": answer.tree.as_ref().map(SyntaxTree::dump),
             "instances": answer.instances.as_ref().map(|(count, _)| count),
             "problems": fault.iter().collect::<Vec<_>>(),
         }))?;
     } else {
         let style = args.shown.color.style();
         terminal::data(|out| {
+            if let Some(tree) = &answer.tree {
+                return tree.dump_indented(2).lines().try_for_each(|line| writeln!(out, "{}", escape(line)));
+            }
             if let Some((count, fault)) = &answer.instances {
                 let fault = fault.as_ref().map_or_else(String::new, |fault| format!(", or more: {}", escape(fault)));
                 writeln!(out, "{}: {count} objects{fault}", args.path)?;
@@ -123,7 +139,7 @@ fn plain(part: &Part) -> String {
     }
 }
 
-fn look(args: &Args, target: &Target) -> Result<Answer> {
+fn look(args: &Args, target: &Target, printers: Option<&'static OwnPrinters>) -> Result<Answer> {
     let codes = CodeCache::default();
     let pages = Pages::new(&target.memory);
     let python = Python::new(&pages, &target.layout);
@@ -141,9 +157,24 @@ fn look(args: &Args, target: &Target) -> Result<Answer> {
         _ => None,
     };
     let place = resolver.resolve(&args.path)?;
-    let limits = Limits { depth: args.depth, items: args.items, width: args.width };
+    let limits =
+        Limits { depth: if args.tree { 0 } else { args.depth }, items: args.items, width: args.width, printers };
     let mut inspector = Inspector::new(python, &codes, limits);
-    Ok(describe(args, &python, &codes, &resolver, &mut inspector, place))
+    let tree = if args.tree { Some(tree(args, &python, &place)?) } else { None };
+    Ok(Answer { tree, ..describe(args, &python, &codes, &resolver, &mut inspector, place) })
+}
+
+/// The syntax tree that is asked for.
+fn tree(args: &Args, python: &Python<'_>, place: &Place) -> Result<SyntaxTree> {
+    let no_tree = |why: String| Error::failed(format!("{}: {why}", args.path));
+    match place {
+        Place::Object(at) => match syntax_tree(python, *at) {
+            Ok(Some(tree)) => Ok(tree),
+            Ok(None) => Err(no_tree("is no ast node".to_owned()).hint("--tree shows what ast.parse() makes")),
+            Err(fault) => Err(no_tree(fault.to_string())),
+        },
+        _ => Err(no_tree("is no object".to_owned())),
+    }
 }
 
 /// The thread that a path begins with.
@@ -179,7 +210,7 @@ fn describe(
     place: Place,
 ) -> Answer {
     let name = args.path.to_string();
-    let mut answer = Answer { nodes: Vec::new(), plain: None, instances: None };
+    let mut answer = Answer { nodes: Vec::new(), plain: None, tree: None, instances: None };
     let fields = |at: Addr| if args.layout { raw_fields(python, at).ok() } else { None };
     match place {
         Place::Object(at) => answer.nodes.push((name, inspector.node(at), fields(at))),

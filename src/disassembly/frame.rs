@@ -11,7 +11,7 @@ use std::rc::Rc;
 /// Bytes of a pointer.
 const POINTER: u64 = 8;
 /// A value on the stack is shown in at most this many characters, and of a container this many items.
-const VALUES: Limits = Limits { depth: 0, items: 50, width: 1000 };
+const VALUES: Limits = Limits { depth: 0, items: 50, width: 1000, printers: None };
 /// More values than this are not shown. A list of constants may put 30,000 on the stack.
 const MAX_VALUES: i64 = 4096;
 /// `CO_MAXBLOCKS` (Include/cpython/code.h): so many blocks a frame has at most.

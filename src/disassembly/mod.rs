@@ -51,7 +51,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::rc::Rc;
 
 /// A constant is shown in at most this many characters, and of a container this many items.
-const CONSTANTS: Limits = Limits { depth: 0, items: 200, width: 2000 };
+const CONSTANTS: Limits = Limits { depth: 0, items: 200, width: 2000, printers: None };
 
 /// What is known of an instruction that another has replaced in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -29,9 +29,33 @@ pub fn facts(python: &Python<'_>, address: Addr) -> Vec<(&'static str, Fact)> {
             .ok()
             .map(|room| vec![("allocated", Fact::Int(room))]),
         () if flags.has(flag::DICT_SUBCLASS) => of_dict(python, address),
+        () if crate::paths::is_a(python, address, "numpy.ndarray") => of_array(python, address),
         () => None,
     };
     found.unwrap_or_default()
+}
+
+/// Of a numpy array, and of its subclasses, which begin alike.
+fn of_array(python: &Python<'_>, address: Addr) -> Option<Vec<(&'static str, Fact)>> {
+    let array = python.array(address).ok()?;
+    let numbers = |numbers: &[i64]| {
+        let comma = if numbers.len() == 1 { "," } else { "" };
+        format!("({}{comma})", numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", "))
+    };
+    let flag = |bit: i32| Fact::Bool(array.flags & bit != 0);
+    let mut facts = vec![
+        ("dtype", Fact::Text(array.element.name())),
+        ("shape", Fact::Text(numbers(&array.shape))),
+        ("strides", Fact::Text(numbers(&array.strides))),
+        ("nbytes", Fact::Int(i64::try_from(array.bytes()).ok()?)),
+        ("data", Fact::Pointer(array.data)),
+        ("c_contiguous", flag(1)),
+        ("f_contiguous", flag(2)),
+        ("owndata", flag(4)),
+        ("writeable", flag(0x400)),
+    ];
+    facts.extend(array.base.map(|base| ("base", Fact::Pointer(base))));
+    Some(facts)
 }
 
 fn of_str(python: &Python<'_>, address: Addr) -> Option<Vec<(&'static str, Fact)>> {

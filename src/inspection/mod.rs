@@ -9,12 +9,14 @@ mod fields;
 mod generators;
 mod node;
 mod size;
+mod syntax;
 
 pub use classes::{CMember, ClassFacts, Slot};
 pub use facts::Fact;
 pub use fields::{RawField, raw_fields};
 pub use generators::GeneratorState;
 pub use node::{Child, ChildKind, Inspector, Limits, Link, Node};
+pub use syntax::{SyntaxTree, syntax_tree};
 
 use crate::address::Addr;
 use crate::python::{Python, Result, flag};

@@ -6,9 +6,10 @@ use crate::inspection::facts::{Fact, facts};
 use crate::inspection::generators::{GeneratorState, generator};
 use crate::inspection::size::size_of;
 use crate::inspection::{References, is_tracked, references};
-use crate::objects::{self, Value, describe};
+use crate::objects::{self, OwnPrinters, Value, describe};
 use crate::paths::{is_a, module_dict};
 use crate::python::{CodeCache, Part, Python, flag};
+use std::cell::Cell;
 use std::collections::HashSet;
 
 /// How much is shown.
@@ -20,12 +21,20 @@ pub struct Limits {
     pub items: usize,
     /// Characters of the text of one object.
     pub width: usize,
+    /// How the user wants classes to be written.
+    pub printers: Option<&'static OwnPrinters>,
 }
 
 /// However deep and wide is asked for, no more objects are shown: a tree of them doubles at every level.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 25_000;
+/// No more values are shown in all, the last of which are no nodes, and no more characters of their texts: a
+/// million items were asked for, and each may be a text of a million characters.
+const MAX_VALUES: usize = 100_000;
+const MAX_TEXT: usize = 64 << 20;
 /// And none deeper.
 const MAX_DEPTH: u32 = 64;
+/// Slots of the table of an `OrderedDict` that are looked at.
+const MAX_SLOTS: u64 = 1 << 22;
 /// Attributes of a module or class that are gone through.
 const MAX_ATTRIBUTES: usize = 100_000;
 
@@ -100,13 +109,24 @@ pub struct Inspector<'p> {
     limits: Limits,
     seen: HashSet<Addr>,
     left: usize,
+    /// How many more values are shown, and how many more characters of their texts.
+    values: usize,
+    text: Cell<usize>,
 }
 
 impl<'p> Inspector<'p> {
     /// Looks through `python`, within `limits`.
     pub fn new(python: Python<'p>, codes: &'p CodeCache, limits: Limits) -> Self {
         let limits = Limits { depth: limits.depth.min(MAX_DEPTH), ..limits };
-        Self { python, codes, limits, seen: HashSet::new(), left: MAX_NODES }
+        Self {
+            python,
+            codes,
+            limits,
+            seen: HashSet::new(),
+            left: MAX_NODES,
+            values: MAX_VALUES,
+            text: Cell::new(MAX_TEXT),
+        }
     }
 
     /// The object at `address`. Never fails: what cannot be read says so.
@@ -116,11 +136,19 @@ impl<'p> Inspector<'p> {
 
     /// The object at `address`, in one line.
     pub fn brief(&self, address: Addr) -> Value {
-        describe(
+        let width = self.limits.width.min(self.text.get());
+        let value = describe(
             &self.python,
             address,
-            &objects::Limits { depth: 0, items: self.limits.items, width: self.limits.width },
-        )
+            &objects::Limits { depth: 0, items: self.limits.items, width, printers: self.limits.printers },
+        );
+        self.text.set(self.text.get().saturating_sub(value.text.len()));
+        value
+    }
+
+    /// How many items of a container, or attributes of an object, may still be shown.
+    fn room(&self) -> usize {
+        self.limits.items.min(self.values)
     }
 
     fn node_at(&mut self, address: Addr, depth: u32) -> Node {
@@ -144,6 +172,9 @@ impl<'p> Inspector<'p> {
         if node.fault.is_none() {
             self.fill(&mut node, address, depth);
         }
+        if node.fault.is_none() && node.value.unreadable {
+            node.fault = Some("what is marked unreadable makes no sense, or cannot be read".to_owned());
+        }
         node
     }
 
@@ -155,9 +186,11 @@ impl<'p> Inspector<'p> {
         if let Some(generator) = &node.generator {
             found.extend_one(ChildKind::Member, "awaits", generator.awaits);
         }
-        node.hidden = found.hidden + found.list.len().saturating_sub(self.limits.items) as u64;
+        let room = self.room();
+        self.values -= room.min(found.list.len());
+        node.hidden = found.hidden + found.list.len().saturating_sub(room) as u64;
         node.fault = found.fault;
-        for (kind, label, target) in found.list.into_iter().take(self.limits.items) {
+        for (kind, label, target) in found.list.into_iter().take(room) {
             let link = match target {
                 None => Link::Null,
                 Some(target) => self.link(target, depth),
@@ -186,7 +219,7 @@ impl<'p> Inspector<'p> {
     fn items(&self, found: &mut Outgoing, address: Addr) {
         let python = self.python;
         let Ok(flags) = python.type_flags(address) else { return };
-        let max = self.limits.items;
+        let max = self.room();
         if flags.has(flag::DICT_SUBCLASS) || is_a(&python, address, "frozendict") {
             match self.dict_items(address, max) {
                 Ok((items, total)) => {
@@ -212,53 +245,39 @@ impl<'p> Inspector<'p> {
         };
         match sequence {
             Ok((items, total)) => {
-                let rows = items.into_iter().enumerate().map(|(index, item)| (self.item_label(address, index), item));
+                let names = self.item_names(address);
+                let label = |index: usize| match names.get(index) {
+                    Some(name) => format!("{index} {name}"),
+                    None => index.to_string(),
+                };
+                let rows = items.into_iter().enumerate().map(|(index, item)| (label(index), item));
                 found.add(ChildKind::Item, rows.collect(), total);
             }
             Err(fault) => found.fault = Some(fault.to_string()),
         }
     }
 
-    /// The index of an item; of a named tuple also its name.
-    fn item_label(&self, address: Addr, index: usize) -> String {
-        let python = self.python;
-        let field = || {
-            let class = python.type_of(address).ok()?;
-            let dict = python.get(class, python.layout.type_object.dict).ok()??;
-            let names = python.item_named(dict, "_fields").ok()??;
-            let name = python.tuple_items(names, index + 1).ok()?.0.get(index).copied()??;
-            python.name(name).ok()
-        };
-        let exact = python.type_of(address).and_then(|class| python.tp_name(class)).is_ok_and(|name| name == "tuple");
-        match if exact { None } else { field() } {
-            Some(name) => format!("{index} {name}"),
-            None => index.to_string(),
-        }
+    /// The names of the items of a named tuple; of others none.
+    fn item_names(&self, address: Addr) -> Vec<String> {
+        self.python.namedtuple_fields(address).ok().flatten().unwrap_or_default()
     }
 
     /// The items of a dict; of an `OrderedDict` in its own order.
     fn dict_items(&self, address: Addr, max: usize) -> crate::python::Result<(Vec<(Addr, Addr)>, u64)> {
         let python = self.python;
-        let layout = &python.layout.ordered_dict;
-        let ordered = is_a(&python, address, "collections.OrderedDict");
-        let (Some(first), Some(key), Some(next), true) = (layout.first, layout.node_key, layout.node_next, ordered)
-        else {
-            let (items, total) = python.dict_items(address, max)?;
-            return Ok((items.into_iter().map(|item| (item.key, item.value)).collect(), total));
-        };
-        let (items, total) = python.dict_items(address, usize::MAX)?;
-        let values: std::collections::HashMap<Addr, Addr> = items.iter().map(|item| (item.key, item.value)).collect();
-        let mut node = python.get(address, first)?;
-        let mut found = Vec::new();
-        while let Some(at) = node.filter(|_| found.len() < max.min(items.len())) {
-            if let Some(key) = python.get(at, key)?
-                && let Some(value) = values.get(&key)
-            {
-                found.push((key, *value));
-            }
-            node = python.get(at, next)?;
+        let ordered = is_a(&python, address, "collections.OrderedDict") || self.is_python_ordered(address);
+        if ordered {
+            return python.ordered_items(address, max, &mut MAX_SLOTS.clone());
         }
-        Ok((found, total))
+        let (items, total) = python.dict_items(address, max)?;
+        Ok((items.into_iter().map(|item| (item.key, item.value)).collect(), total))
+    }
+
+    /// Whether it is an `OrderedDict` of Python code (2.7–3.4).
+    fn is_python_ordered(&self, address: Addr) -> bool {
+        let python = self.python;
+        python.layout.ordered_dict.first.is_none()
+            && python.attribute(address, "_OrderedDict__root").is_ok_and(|root| root.is_some())
     }
 
     fn attributes(&self, found: &mut Outgoing, address: Addr) {
@@ -273,7 +292,7 @@ impl<'p> Inspector<'p> {
         match items {
             Ok(items) => {
                 let total = items.len() as u64;
-                let shown = items.into_iter().take(self.limits.items);
+                let shown = items.into_iter().take(self.room());
                 let named =
                     shown.map(|item| (python.name(item.key).unwrap_or_else(|_| "?".to_owned()), Some(item.value)));
                 found.add(ChildKind::Attribute, named.collect(), total);

@@ -19,7 +19,9 @@ pub fn size_of(python: &Python<'_>, address: Addr) -> Result<Option<u64>> {
 /// What lies before an object (`_PySys_GetSizeOf`, Python/sysmodule.c); `None` where builds do not agree on the size
 /// of the collector's header, and nothing tells them apart (3.6).
 fn before(python: &Python<'_>, address: Addr, flags: TypeFlags) -> Result<Option<u64>> {
-    let static_type = flags.has(flag::TYPE_SUBCLASS) && !python.flags_of(address)?.has(flag::HEAPTYPE);
+    let static_type = !python.layout.texts().static_types_have_header
+        && flags.has(flag::TYPE_SUBCLASS)
+        && !python.flags_of(address)?.has(flag::HEAPTYPE);
     let mut before = 0;
     // Free-threaded builds have no header, but for what the flags say.
     if flags.has(flag::HAVE_GC) && !static_type && python.layout.object.gc_bits.is_none() {
@@ -96,6 +98,10 @@ fn own_size(python: &Python<'_>, address: Addr, class: Addr) -> Result<Option<u6
                 let room = python.get(address, python.layout.list_object.allocated)?;
                 Some(basic + 8 * u64::try_from(room).unwrap_or(0))
             }
+            "collections.OrderedDict" => ordered_dict_size(python, address, basic)?,
+            "collections.deque" => deque_size(python, address, basic)?,
+            "decimal.Decimal" => Some(basic + python.decimal_own_data(address)?),
+            "code" => code_size(python, address, *base)?,
             "dict" | "frozendict" => dict_size(python, address, basic)?,
             "set" | "frozenset" => set_size(python, address, basic)?,
             "bytearray" => {
@@ -106,7 +112,7 @@ fn own_size(python: &Python<'_>, address: Addr, class: Addr) -> Result<Option<u6
                 let head = held.map_or(0, |_| u64::from(python.layout.bytes_object.data.offset) + 1);
                 Some(basic + head + room)
             }
-            "type" => type_size(python, address)?,
+            "type" => type_size(python, address, *base)?,
             name if PLAIN.contains(&name) => {
                 let item = u64::try_from(python.get(class, python.layout.type_object.itemsize)?).unwrap_or(0);
                 let count =
@@ -183,11 +189,10 @@ fn int_size(python: &Python<'_>, address: Addr, basic: u64) -> Result<Option<u64
     let header = u64::from(layout.digits.offset);
     Ok(Some(match layout.tag {
         Some(tag) => header + digit * (python.get(address, tag)? >> 3).max(1),
-        // Of 0 one digit is counted, or none (3.10 and before): memory does not tell which.
-        None => match python.get(address, python.layout.object.ob_size)?.unsigned_abs() {
-            0 => return Ok(None),
-            count => header + digit * count,
-        },
+        None => {
+            let least = u64::from(python.layout.texts().zero_has_a_digit);
+            header + digit.saturating_mul(python.get(address, python.layout.object.ob_size)?.unsigned_abs().max(least))
+        }
     }))
 }
 
@@ -201,16 +206,26 @@ fn dict_size(python: &Python<'_>, address: Addr, basic: u64) -> Result<Option<u6
         return Ok(Some(basic + table));
     }
     let Some(keys) = python.get_if(address, dict.keys)?.flatten() else { return Ok(None) };
-    let layout = &python.layout.dict_keys;
     let values = python.get_if(address, dict.values)?.flatten();
-    let shared = match layout.refcnt {
+    let shared = match python.layout.dict_keys.refcnt {
         Some(refcnt) => python.get(keys, refcnt)? != 1,
         None => return Ok(None),
     };
+    let Some((table, usable)) = keys_size(python, keys)? else { return Ok(None) };
+    let own = match values {
+        Some(values) => values_size(python, values, usable)?,
+        None => 0,
+    };
+    Ok(Some(basic + own + if shared { 0 } else { table }))
+}
+
+/// `_PyDict_KeysSize` (Objects/dictobject.c), and how many entries there is room for.
+fn keys_size(python: &Python<'_>, keys: Addr) -> Result<Option<(u64, u64)>> {
+    let layout = &python.layout.dict_keys;
     let (Some(log2_size), Some(log2_bytes), Some(kind), Some(indices)) =
         (layout.log2_size, layout.log2_index_bytes, layout.kind, layout.indices)
     else {
-        return old_dict_size(python, basic, keys, values, shared);
+        return old_keys_size(python, keys);
     };
     let slots = 1_u64 << python.get(keys, log2_size)?.min(40);
     // USABLE_FRACTION.
@@ -220,11 +235,7 @@ fn dict_size(python: &Python<'_>, address: Addr, basic: u64) -> Result<Option<u6
         _ => u64::from(python.layout.dict_entry.size.0),
     };
     let table = u64::from(indices.offset) + (1_u64 << python.get(keys, log2_bytes)?.min(44)) + usable * entry;
-    let own = match values {
-        Some(values) => values_size(python, values, usable)?,
-        None => 0,
-    };
-    Ok(Some(basic + own + if shared { 0 } else { table }))
+    Ok(Some((table, usable)))
 }
 
 /// The values of a dict that shares its keys.
@@ -240,26 +251,16 @@ fn values_size(python: &Python<'_>, values: Addr, usable: u64) -> Result<u64> {
 }
 
 /// 3.3–3.10.
-fn old_dict_size(
-    python: &Python<'_>,
-    basic: u64,
-    keys: Addr,
-    values: Option<Addr>,
-    shared: bool,
-) -> Result<Option<u64>> {
+fn old_keys_size(python: &Python<'_>, keys: Addr) -> Result<Option<(u64, u64)>> {
     let layout = &python.layout.dict_keys;
     let Some(size) = layout.size else { return Ok(None) };
-    let slots = u64::try_from(python.get(keys, size)?).unwrap_or(0);
+    let slots = u64::try_from(python.get(keys, size)?).unwrap_or(0).min(1 << 40);
     let entry = u64::from(python.layout.dict_entry.size.0);
     let usable = match layout.indices {
         Some(_) => (slots << 1) / 3,
         // 3.3–3.5 keep the entries in the table itself.
         None => slots,
     };
-    let own = if values.is_some() { usable * 8 } else { 0 };
-    if shared {
-        return Ok(Some(basic + own));
-    }
     let table = match (layout.indices, layout.entries) {
         (Some(indices), _) => {
             let index = match slots {
@@ -274,7 +275,71 @@ fn old_dict_size(
         (None, Some(entries)) => u64::from(entries.offset) + entry + entry * slots.saturating_sub(1),
         (None, None) => return Ok(None),
     };
-    Ok(Some(basic + own + table))
+    Ok(Some((table, usable)))
+}
+
+/// `odict_sizeof` (Objects/odictobject.c, 3.5+): a pointer for each slot of its table, a node for each item.
+fn ordered_dict_size(python: &Python<'_>, address: Addr, basic: u64) -> Result<Option<u64>> {
+    /// `sizeof(_ODictNode)`: key, hash, and two links.
+    const NODE: u64 = 32;
+    let layout = &python.layout.ordered_dict;
+    let (Some(slots), Some(first)) = (layout.fast_size, layout.first) else { return Ok(None) };
+    let Some(dict) = dict_size(python, address, basic)? else { return Ok(None) };
+    let slots = u64::try_from(python.get(address, slots)?).unwrap_or(0);
+    let items = match python.get(address, first)? {
+        Some(_) => u64::try_from(python.get(address, python.layout.dict_object.used)?).unwrap_or(0),
+        None => 0,
+    };
+    Ok(Some(dict.saturating_add(slots.saturating_mul(8)).saturating_add(items.saturating_mul(NODE))))
+}
+
+/// `deque_sizeof` (Modules/_collectionsmodule.c): its blocks, the free ones left out.
+fn deque_size(python: &Python<'_>, address: Addr, basic: u64) -> Result<Option<u64>> {
+    let layout = &python.layout.deque;
+    let (Some(index), Some(size)) = (layout.left_index, layout.block_size) else { return Ok(None) };
+    let length = match layout.length {
+        Some(length) => python.get(address, length)?,
+        None => python.get(address, python.layout.object.ob_size)?,
+    };
+    let places = u64::try_from(python.get(address, index)?.saturating_add(length)).unwrap_or(0);
+    // Two links, then the items.
+    let room = (u64::from(size.0) / 8).saturating_sub(2).max(1);
+    Ok(Some(places.div_ceil(room).saturating_mul(u64::from(size.0)).saturating_add(basic)))
+}
+
+/// `code_sizeof` (Objects/codeobject.c); `None` where extensions have added to it, or it has a cache of globals, of
+/// which memory does not tell the size.
+fn code_size(python: &Python<'_>, address: Addr, class: Addr) -> Result<Option<u64>> {
+    let (layout, of_type) = (&python.layout.code, &python.layout.type_object);
+    let basic = u64::try_from(python.get(class, of_type.basicsize)?).unwrap_or(0);
+    let item = u64::try_from(python.get(class, of_type.itemsize)?).unwrap_or(0);
+    let count = if item > 0 { python.get(address, python.layout.object.ob_size)?.unsigned_abs() } else { 0 };
+    // _PyObject_VAR_SIZE rounds up.
+    let mut size = basic.saturating_add(item.saturating_mul(count)).saturating_add(7) & !7;
+    if !has_rule(python, class)? {
+        return Ok(Some(size));
+    }
+    for more in [layout.extra, layout.opcache] {
+        if python.get_if(address, more)?.flatten().is_some() {
+            return Ok(None);
+        }
+    }
+    let cells = python.get_if(address, layout.cellvars)?.flatten();
+    if let (Some(_), Some(cells)) = (python.get_if(address, layout.cell2arg)?.flatten(), cells) {
+        // A `Py_ssize_t` for each, a byte before 3.6.
+        let each = if layout.extra.is_some() { 8 } else { 1 };
+        size = size.saturating_add(python.size(cells)?.saturating_mul(each));
+    }
+    // A pointer for each thread's copy of the instructions (free-threaded 3.14+).
+    if let (Some(copies), Some(count), Some(entries)) = (
+        python.get_if(address, layout.tlbc)?.flatten(),
+        python.layout.code_array.size,
+        python.layout.code_array.entries,
+    ) {
+        let copies = python.get(copies, count)?;
+        size = size.saturating_add(u64::from(entries.offset) + 8).saturating_add(copies.saturating_mul(8));
+    }
+    Ok(Some(size))
 }
 
 /// `set___sizeof___impl` (Objects/setobject.c): a small table lies in the object.
@@ -288,18 +353,26 @@ fn set_size(python: &Python<'_>, address: Addr, basic: u64) -> Result<Option<u64
     Ok(Some(basic + slots * u64::from(layout.entry_size.0)))
 }
 
-/// `type___sizeof___impl` (Objects/typeobject.c): shared keys are counted with the class.
-fn type_size(python: &Python<'_>, address: Addr) -> Result<Option<u64>> {
+/// `type___sizeof___impl` (Objects/typeobject.c, 3.3+): shared keys are counted with the class. Before, a class is
+/// counted as other objects are, and the members of its slots lie behind it.
+fn type_size(python: &Python<'_>, address: Addr, metaclass: Addr) -> Result<Option<u64>> {
     let layout = &python.layout.type_object;
-    // sizeof(PyTypeObject) is no number of a table.
-    if !python.flags_of(address)?.has(flag::HEAPTYPE) {
-        return Ok(None);
+    let heap = python.flags_of(address)?.has(flag::HEAPTYPE);
+    if !has_rule(python, metaclass)? {
+        if !heap {
+            return Ok(None);
+        }
+        let members = python.get(address, python.layout.object.ob_size)?.unsigned_abs();
+        return Ok(Some(
+            u64::from(layout.heap_size.0) + members.saturating_mul(u64::from(python.layout.member.size.0)),
+        ));
     }
-    // Members of its slots lie behind it.
-    let members = python.get(address, python.layout.object.ob_size)?.unsigned_abs();
-    let size = u64::from(layout.heap_size.0) + members * u64::from(python.layout.member.size.0);
+    if !heap {
+        return Ok(Some(u64::from(layout.static_size.0)));
+    }
+    let size = u64::from(layout.heap_size.0);
     Ok(match python.get_if(address, layout.cached_keys)?.flatten() {
         None => Some(size),
-        Some(_) => None,
+        Some(keys) => keys_size(python, keys)?.map(|(table, _)| size + table),
     })
 }

@@ -24,6 +24,7 @@ mod select;
 pub mod structs;
 pub mod support;
 pub mod table;
+mod texts;
 mod words;
 
 pub use check::check;
@@ -32,6 +33,7 @@ pub use opcodes::Opcodes;
 pub use select::{Build, all_tables, from_user_table, known_tables, load, select, select_known, supported_series};
 pub use structs::Structs;
 pub use table::{Flavour, Table};
+pub use texts::Texts;
 pub use words::*;
 
 use crate::address::Version;

@@ -419,6 +419,12 @@ structs! {
         step_instructions: Option<Field<Addr>> = { "_PyCoMonitoringData.per_instruction_opcodes" };
         /// The optimized traces that `ENTER_EXECUTOR` refers to (3.13+).
         executors: Option<Field<Addr>> = { "PyCodeObject.co_executors" };
+        /// What extensions keep with it (3.6+).
+        extra: Option<Field<Addr>> = { "PyCodeObject.co_extra" };
+        /// Which cells are arguments, a number for each (3.2–3.10).
+        cell2arg: Option<Field<Addr>> = { "PyCodeObject.co_cell2arg" };
+        /// A cache of what globals are (3.8–3.10).
+        opcache: Option<Field<Addr>> = { "PyCodeObject.co_opcache" };
     }
     /// The instructions that optimized traces have replaced (`_PyExecutorArray`, `_PyExecutorObject`).
     Replaced as replaced {
@@ -501,6 +507,8 @@ structs! {
         slots: Field<Addr> = { "PyHeapTypeObject.ht_slots" };
         /// The module of a class that C code made (3.9+).
         module: Option<Field<Addr>> = { "PyHeapTypeObject.ht_module" };
+        /// The size of a class of C code that is no heap type.
+        static_size: Size = { sizeof "PyTypeObject" };
         /// The size of a class made by Python code, without its members.
         heap_size: Size = { sizeof "PyHeapTypeObject" };
     }

@@ -2,9 +2,12 @@
 //!
 //! The text is what Python's `repr` says of None, `bool`, `int`, `float`, `complex`, the strings, and
 //! of tuples, lists, dicts and sets of such; of classes what `type.__repr__` says, of functions what
-//! `repr` says; of everything else `<TYPE at 0xADDRESS>`. No code of the target runs, so a class's own
-//! `__repr__` is never asked, and only exact types count: an instance of a subclass of `list` is an
-//! instance. Attributes of instances are [`Value`]s of their own, as deep as [`Limits::depth`] says.
+//! `repr` says. So it is of the types of the standard library that `printers` has: dates, decimals,
+//! `collections`, paths, patterns. Of everything else it is `<TYPE at 0xADDRESS>`. No code of the target
+//! runs, so a class's own `__repr__` is never asked, and only exact types count: an instance of a subclass
+//! of `list` is an instance. Where the fields of a class are the truth, subclasses count: `Point(x=1, y=2)`
+//! of named tuples, data classes and struct sequences, `<Colour.RED: 1>` of enums, `ValueError('x')` of
+//! exceptions. Attributes of instances are [`Value`]s of their own, as deep as [`Limits::depth`] says.
 //!
 //! What is not shown is always told, and [`Value::complete`] is false then:
 //!
@@ -38,11 +41,13 @@
 
 mod literals;
 mod out;
+mod own;
 mod printers;
 #[cfg(test)]
 mod tests;
 
 pub use out::{MAX_NESTING, Out, Subject};
+pub use own::OwnPrinters;
 pub use printers::{PRINTERS, Printer, Types};
 
 use crate::address::Addr;
@@ -58,12 +63,14 @@ pub struct Limits {
     /// Characters of text in all, attributes included. The marks that tell what was left out, and
     /// the brackets, come on top.
     pub width: usize,
+    /// How the user wants classes to be written; read once, for all that this process shows.
+    pub printers: Option<&'static OwnPrinters>,
 }
 
 impl Default for Limits {
     /// One line: what a person reads in a dump.
     fn default() -> Self {
-        Self { depth: 0, items: 100, width: 1000 }
+        Self { depth: 0, items: 100, width: 1000, printers: None }
     }
 }
 
@@ -95,6 +102,8 @@ pub struct Value {
     pub text: String,
     /// Whether text and attributes are all there is to say at this depth.
     pub complete: bool,
+    /// Whether the text tells of something that could not be read, or makes no sense.
+    pub unreadable: bool,
     /// Its value, where JSON has a word for it.
     pub scalar: Option<Scalar>,
     /// `len(value)` of a string or container.

@@ -1,7 +1,7 @@
 //! Where printers write to: text, and the budget that no printer can overdraw.
 
 use crate::address::Addr;
-use crate::objects::{Limits, Scalar, Value, printers};
+use crate::objects::{Limits, OwnPrinters, Scalar, Value, printers};
 use crate::python::{Item, Python, Result, TypeFlags, flag};
 
 /// Containers within containers deeper than this are named and not shown; so are attributes of
@@ -13,6 +13,8 @@ const MAX_WIDTH: usize = 1 << 22;
 /// Slots of hash tables looked at for one description: a set of which nearly all was deleted keeps
 /// its table, and a hostile one says it has 2⁴⁰ slots. A million take 0.1 s.
 const MAX_SLOTS: u64 = 1 << 20;
+/// Of more items than these none are read only to be sorted.
+const MAX_SORTED: usize = 10_000;
 
 /// An object about to be printed, and what is known of it.
 #[derive(Clone, Debug)]
@@ -32,6 +34,7 @@ pub struct Out<'p> {
     python: Python<'p>,
     items: usize,
     depth: u32,
+    printers: Option<&'static OwnPrinters>,
     text: String,
     /// Characters that may still be written.
     left: usize,
@@ -42,6 +45,8 @@ pub struct Out<'p> {
     /// The instances whose attributes are being described, outermost first.
     owners: Vec<Addr>,
     complete: bool,
+    /// Whether something in the text could not be read.
+    unreadable: bool,
     scalar: Option<Scalar>,
     length: Option<u64>,
 }
@@ -53,12 +58,14 @@ impl<'p> Out<'p> {
             python,
             items: limits.items.min(MAX_WIDTH),
             depth: limits.depth.min(MAX_NESTING),
+            printers: limits.printers,
             text: String::new(),
             left: limits.width.min(MAX_WIDTH),
             slots: MAX_SLOTS,
             outer: Vec::new(),
             owners: Vec::new(),
             complete: true,
+            unreadable: false,
             scalar: None,
             length: None,
         }
@@ -123,6 +130,16 @@ impl<'p> Out<'p> {
         self.python.dict_items_within(address, self.max_items(), &mut self.slots)
     }
 
+    /// The items of the dict at `address` in which the greatest shall be found, and how many it has.
+    pub fn dict_items_to_sort(&mut self, address: Addr) -> Result<(Vec<Item>, u64)> {
+        self.python.dict_items_within(address, MAX_SORTED, &mut self.slots)
+    }
+
+    /// The items of the `OrderedDict` at `address` that may be shown, in its order, and how many it has.
+    pub fn ordered_items(&mut self, address: Addr) -> Result<(Vec<(Addr, Addr)>, u64)> {
+        self.python.ordered_items(address, self.max_items(), &mut self.slots)
+    }
+
     /// The members of the set at `address` that may be shown, and how many it has.
     pub fn set_items(&mut self, address: Addr) -> Result<(Vec<Addr>, u64)> {
         self.python.set_items_within(address, self.max_items(), &mut self.slots)
@@ -134,20 +151,64 @@ impl<'p> Out<'p> {
         &mut self,
         subject: &Subject,
         total: u64,
-        brackets: Brackets,
+        brackets: Brackets<'_>,
         items: &[T],
-        mut item: impl FnMut(&mut Self, &T),
+        item: impl FnMut(&mut Self, &T),
     ) {
         self.length(total);
+        // What writes a list fails in nothing.
+        let _ = self.nest(subject, brackets.cycle, |out| {
+            out.mark(brackets.open);
+            out.list(total, items, item);
+            out.mark(brackets.close);
+            Ok(())
+        });
+    }
+
+    /// Writes `fields`, of which `subject` has `total`, as `name=value`, between brackets; says nothing of `len()`.
+    pub fn fields(&mut self, subject: &Subject, total: u64, brackets: Brackets<'_>, fields: &[(String, Option<Addr>)]) {
+        let _ = self.nest(subject, brackets.cycle, |out| {
+            out.mark(brackets.open);
+            out.list(total, fields, |out, (name, value)| {
+                out.text(name);
+                out.mark("=");
+                out.object(*value);
+            });
+            out.mark(brackets.close);
+            Ok(())
+        });
+    }
+
+    /// Writes `items`, of which `subject` has `total`, between brackets; says nothing of `len()`.
+    pub fn sequence(&mut self, subject: &Subject, total: u64, brackets: Brackets<'_>, items: &[Option<Addr>]) {
+        let _ = self.nest(subject, brackets.cycle, |out| {
+            out.mark(brackets.open);
+            out.list(total, items, |out, item| out.object(*item));
+            out.mark(brackets.close);
+            Ok(())
+        });
+    }
+
+    /// Writes what `subject` holds by `inside`; or `cycle` where it is within itself. All that writes other
+    /// objects goes through here, which bounds how deep that goes.
+    pub fn nest(&mut self, subject: &Subject, cycle: &str, inside: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
         if self.outer.contains(&subject.address) {
-            return self.mark(brackets.cycle);
+            self.mark(cycle);
+            return Ok(());
         }
         if self.outer.len() > MAX_NESTING as usize {
             let name = printers::short_name(&self.python, subject);
-            return self.cut(&format!("<{name} at {}>", subject.address));
+            self.cut(&format!("<{name} at {}>", subject.address));
+            return Ok(());
         }
-        self.mark(brackets.open);
         self.outer.push(subject.address);
+        inside(self)?;
+        self.outer.pop();
+        Ok(())
+    }
+
+    /// Writes `items`, the first of `total`, by `item` with commas between.
+    pub fn list<T>(&mut self, total: u64, items: &[T], mut item: impl FnMut(&mut Self, &T)) {
         let mut shown = 0;
         for one in items {
             if self.left == 0 {
@@ -163,8 +224,6 @@ impl<'p> Out<'p> {
             let comma = if shown > 0 { ", " } else { "" };
             self.cut(&format!("{comma}…, {} more", total - shown));
         }
-        self.outer.pop();
-        self.mark(brackets.close);
     }
 
     /// Writes the object at `address`; null is what C code has not filled yet.
@@ -188,14 +247,24 @@ impl<'p> Out<'p> {
     /// Writes an object. What a printer wrote before it failed is taken back.
     fn print(&mut self, address: Addr, subject: Option<&Subject>) {
         let (start, depth) = (self.text.len(), self.outer.len());
-        let done = subject.is_some_and(|subject| printers::find(subject).print(self, subject).is_ok());
+        let done = subject.is_some_and(|subject| self.print_known(subject).is_ok());
         if !done {
             self.text.truncate(start);
             self.outer.truncate(depth);
             let name =
                 subject.map_or_else(|| "object".to_owned(), |subject| printers::short_name(&self.python, subject));
+            self.unreadable = true;
             self.cut(&format!("<unreadable {name} at {address}>"));
         }
+    }
+
+    fn print_known(&mut self, subject: &Subject) -> Result<()> {
+        if let Some(own) = self.printers
+            && own.print(self, subject)?
+        {
+            return Ok(());
+        }
+        printers::find(&self.python, subject).print(self, subject)
     }
 
     /// Describes the object at `address`, with attributes as deep as the limits allow.
@@ -204,6 +273,7 @@ impl<'p> Out<'p> {
         // Attributes are described one after another: each has a text of its own.
         let mut text = std::mem::take(&mut self.text);
         let complete = std::mem::replace(&mut self.complete, true);
+        let unreadable = std::mem::take(&mut self.unreadable);
         (self.scalar, self.length) = (None, None);
         self.print(address, subject.as_ref());
         std::mem::swap(&mut text, &mut self.text);
@@ -211,13 +281,14 @@ impl<'p> Out<'p> {
         let type_name = subject.as_ref().map(|subject| printers::short_name(&self.python, subject));
         let attributes = subject.map_or_else(Vec::new, |subject| self.attributes(&subject));
         let complete = std::mem::replace(&mut self.complete, complete);
+        let unreadable = std::mem::replace(&mut self.unreadable, unreadable);
         let type_name = type_name.unwrap_or_else(|| "object".to_owned());
-        Value { address, type_name, text, complete, scalar, length, attributes }
+        Value { address, type_name, text, complete, unreadable, scalar, length, attributes }
     }
 
     fn attributes(&mut self, subject: &Subject) -> Vec<(String, Value)> {
         let deep = self.owners.len() >= self.depth as usize || self.owners.contains(&subject.address);
-        if deep || !printers::find(subject).attributes {
+        if deep || !printers::find(&self.python, subject).attributes {
             return Vec::new();
         }
         let most = self.max_items().saturating_add(1);
@@ -261,11 +332,11 @@ impl<'p> Out<'p> {
 
 /// How a kind of container is written.
 #[derive(Clone, Copy, Debug)]
-pub struct Brackets {
+pub struct Brackets<'t> {
     /// Before the items.
-    pub open: &'static str,
+    pub open: &'t str,
     /// Behind them.
-    pub close: &'static str,
+    pub close: &'t str,
     /// In place of a container within itself.
-    pub cycle: &'static str,
+    pub cycle: &'t str,
 }

@@ -98,7 +98,10 @@ fn what_is_cut_is_counted() {
         (5, 0, "[…, 5 more]"),
     ];
     for (items, width, expected) in rows {
-        assert_eq!(text(&null, &layout, Limits { depth: 0, items, width }), (expected.to_owned(), false));
+        assert_eq!(
+            text(&null, &layout, Limits { depth: 0, items, width, printers: None }),
+            (expected.to_owned(), false)
+        );
     }
 }
 
@@ -170,7 +173,7 @@ fn garbage_is_bounded_for_every_printer_and_layout() {
             names.extend(types);
         }
     }
-    let limits = Limits { depth: 3, items: 50, width: 500 };
+    let limits = Limits { depth: 3, items: 50, width: 500, printers: None };
     for layout in layouts() {
         for (index, name) in names.iter().enumerate() {
             for seed in 0..8 {

@@ -38,6 +38,14 @@ impl Python<'_> {
         Ok(self.find_named(&items, name)?.map(|item| item.value))
     }
 
+    /// What the instance at `address` has under `name`: in its dict or values, or in a slot.
+    pub fn attribute_or_slot(&self, address: Addr, name: &str) -> Result<Option<Addr>> {
+        if let Some(found) = self.attribute(address, name)? {
+            return Ok(Some(found));
+        }
+        Ok(self.slots(address)?.into_iter().rev().find(|(slot, _)| slot == name).map(|(_, value)| value))
+    }
+
     fn storage(&self, address: Addr, class: Addr) -> Result<Storage> {
         if let Some(field) = self.layout.old_instance.dict
             && self.type_name(class)? == "instance"

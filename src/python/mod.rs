@@ -15,8 +15,10 @@
 //! # }
 //! ```
 
+mod arrays;
 mod code;
 mod copy_plan;
+mod decimals;
 mod deques;
 mod dicts;
 mod frames;
@@ -25,7 +27,9 @@ mod gc;
 mod instances;
 mod line_table;
 mod numbers;
+mod ordered;
 mod parts;
+mod records;
 mod runtime;
 mod sequences;
 mod stack_copy;
@@ -34,13 +38,16 @@ mod tasks;
 mod types;
 mod variables;
 
+pub use arrays::{Array, Element, Unit};
 pub use code::{Code, CodeCache};
+pub use decimals::{Decimal, DecimalKind};
 pub use dicts::Item;
 pub use frames::{End, MAX_FRAMES, RawFrame, Stack, Walk};
 pub use gc::{Collector, Tracked};
 pub use line_table::{LineTable, Position};
 pub use numbers::Int;
 pub use parts::Part;
+pub use records::Named;
 pub use runtime::{InterpreterState, ThreadState};
 pub use stack_copy::{Placed, StackCopy};
 pub use strings::Text;

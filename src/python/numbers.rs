@@ -75,6 +75,15 @@ impl Python<'_> {
         Ok(Int::Value(BigInt::from_biguint(sign, value)))
     }
 
+    /// The int at `address`, if it is not negative and fits 128 bits.
+    pub fn wide_int(&self, address: Addr) -> Result<u128> {
+        let value = match self.int(address)? {
+            Int::Value(value) => u128::try_from(&value).ok(),
+            Int::Huge { .. } => None,
+        };
+        value.ok_or(Fault::Implausible(address, "an int"))
+    }
+
     fn sign_and_digits(&self, address: Addr) -> Result<(bool, u64)> {
         match (self.layout.words.int_sign, self.layout.int_object.tag) {
             // Include/internal/pycore_long.h: the two low bits are 0 for positive, 1 for zero, 2

@@ -228,7 +228,6 @@ const PARTS: &[Parts] = &[
 /// The parts of exceptions.
 const EXCEPTION: &[(&str, How)] = &[
     ("args", Object(|l| Some(l.exception.args))),
-    ("__notes__", Object(|l| l.exception.notes)),
     ("__traceback__", Object(|l| l.exception.traceback)),
     ("__cause__", Object(|l| l.exception.cause)),
     ("__context__", Object(|l| l.exception.context)),
@@ -302,7 +301,7 @@ impl Python<'_> {
             if !self.type_flags(class)?.has(flag::TYPE_SUBCLASS) {
                 continue;
             }
-            let slots = self.flags_of(class)?.has(flag::HEAPTYPE) && self.is_python_class(class);
+            let slots = self.is_python_class(class);
             let Some(members) = self.get(class, self.layout.type_object.members)?.filter(|_| !slots) else { continue };
             for index in 0.. {
                 left = left.checked_sub(1).ok_or(Fault::Implausible(class, "the members of a class"))?;
@@ -323,7 +322,11 @@ impl Python<'_> {
     }
 
     /// Whether a class statement made the class at `class`: C code leaves `__slots__` out of heap types.
-    fn is_python_class(&self, class: Addr) -> bool {
+    pub(super) fn is_python_class(&self, class: Addr) -> bool {
+        // What is no heap type ends before its slots would come.
+        if !self.flags_of(class).is_ok_and(|flags| flags.has(flag::HEAPTYPE)) {
+            return false;
+        }
         let dict = self.get(class, self.layout.type_object.dict).ok().flatten();
         self.get(class, self.layout.type_object.slots).is_ok_and(|slots| slots.is_some())
             || dict.is_some_and(|dict| self.item_named(dict, "__weakref__").is_ok_and(|found| found.is_some()))

@@ -47,6 +47,9 @@ impl TypeFlags {
 
 /// The names of classes are cut at this many bytes.
 const MAX_TYPE_NAME: usize = 1024;
+/// Slots of dicts of a class and its bases that are looked at for one name: modules of thousands of constants are
+/// no classes, and a class with more attributes than this is not asked for one.
+const MAX_CLASS_SLOTS: u64 = 1 << 14;
 /// No class has more bases in its method resolution order.
 const MAX_MRO: usize = 1024;
 
@@ -115,5 +118,47 @@ impl Python<'_> {
             Some(mro) => Ok(self.tuple_items(mro, MAX_MRO)?.0.into_iter().flatten().collect()),
             None => Ok(vec![class]),
         }
+    }
+
+    /// What the class at `class`, or the first of its method resolution order that does, has under `name` in its
+    /// dict. Static types of 3.12+ keep theirs elsewhere: they are passed over.
+    pub fn class_attribute(&self, class: Addr, name: &str) -> Result<Option<Addr>> {
+        let mut slots = MAX_CLASS_SLOTS;
+        for class in self.mro(class)? {
+            if let Some(found) = self.own_attribute(class, name, &mut slots)? {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether `__module__` of the class of Python code at `class` is `module`, or a module within it.
+    pub fn is_of_module(&self, class: Addr, module: &str) -> bool {
+        let found = self.own_attribute(class, "__module__", &mut MAX_CLASS_SLOTS.clone()).ok().flatten();
+        let name = found.and_then(|at| self.name(at).ok()).unwrap_or_default();
+        name.strip_prefix(module).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    }
+
+    /// What the dict of the class at `class` has under `name`; takes the slots that were looked at from `slots`.
+    fn own_attribute(&self, class: Addr, name: &str, slots: &mut u64) -> Result<Option<Addr>> {
+        let Some(dict) = self.get(class, self.layout.type_object.dict)? else { return Ok(None) };
+        // A dict that makes no sense is none of a class.
+        let Ok((items, _)) = self.dict_items_within(dict, MAX_CLASS_SLOTS as usize, slots) else { return Ok(None) };
+        Ok(self.find_named(&items, name).ok().flatten().map(|item| item.value))
+    }
+
+    /// Whether C code computes an attribute `name` for objects of the class at `class` itself (`tp_getset`).
+    pub fn class_getset(&self, class: Addr, name: &str) -> Result<bool> {
+        const MAX_ENTRIES: u64 = 4096;
+        let layout = &self.layout.getset_def;
+        let Some(table) = self.get(class, self.layout.type_object.getset)? else { return Ok(false) };
+        for index in 0..MAX_ENTRIES {
+            let at = table.offset(index * u64::from(layout.size.0));
+            let Some(found) = self.get(at, layout.name)? else { break };
+            if self.memory.c_string(found, MAX_TYPE_NAME)? == name.as_bytes() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }

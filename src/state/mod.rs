@@ -252,7 +252,7 @@ impl Look<'_> {
 
     /// What the object at `address` is, in a line.
     fn describe(&self, address: Addr) -> Value {
-        describe(&self.python, address, &Limits { depth: 0, items: MAX_ITEMS, width: WIDTH })
+        describe(&self.python, address, &Limits { depth: 0, items: MAX_ITEMS, width: WIDTH, printers: None })
     }
 
     /// The items of the list or tuple at `address`, which is `what`.

@@ -38,6 +38,14 @@ b"".decode("latin-1")
 if sys.version_info < (3, 8):
     import ctypes  # noqa: F401  (for gettid)
 
+# Types of the standard library whose `repr` pitviper writes, where it says anything (tests/programs/valued.py).
+OWN_TEXT = set("collections.OrderedDict collections.defaultdict collections.Counter collections.deque "
+               "_collections.OrderedDict datetime.date datetime.time datetime.datetime datetime.timedelta "
+               "datetime.timezone decimal.Decimal fractions.Fraction uuid.UUID types.SimpleNamespace "
+               "builtins.range builtins.slice builtins.memoryview builtins.PyCapsule __builtin__.xrange "
+               "__builtin__.slice __builtin__.memoryview __builtin__.PyCapsule __builtin__.weakref "
+               "builtins.weakref weakref.ReferenceType weakref.weakref".split())
+
 # Above these the text is null: the reader must not fail, no more is asked.
 LONGEST, MOST, DEEPEST = 1000, 50, 20
 
@@ -191,7 +199,7 @@ def _text(value, outer):
     kind = type(value)
     if kind in INTEGERS and value.bit_length() > 3000:
         raise TooBig
-    if kind in ATOMS:
+    if kind in ATOMS or value is Ellipsis or value is NotImplemented:
         return repr(value)
     if kind in TEXTS or kind is bytearray:
         if len(value) > LONGEST:
@@ -203,6 +211,16 @@ def _text(value, outer):
         return repr(value)
     if issubclass(kind, type):  # never isinstance(): it asks the value for __class__
         return type.__repr__(value)
+    if issubclass(kind, BaseException):
+        inside = ", ".join(_text(item, outer + [value]) for item in value.args)
+        comma = "," if len(value.args) == 1 and sys.version_info < (3, 7) else ""
+        return "%s(%s%s)" % (kind.__name__, inside, comma)
+    if kind.__name__ == "mappingproxy":
+        return "mappingproxy(%s)" % _container(dict, dict(value), outer)
+    if type(kind).__name__ in ("EnumMeta", "EnumType") or hasattr(kind, "__dataclass_fields__"):
+        return repr(value)
+    if kind.__module__ + "." + kind.__name__ in OWN_TEXT or issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return repr(value)
     if PY2 and kind is types.InstanceType:
         kind = value.__class__
     return "<%s at %s>" % (type.__dict__["__name__"].__get__(kind) if isinstance(kind, type)

@@ -374,7 +374,7 @@ fn check_size(python: &Python<'_>, at: Addr) {
         let inside = value.attributes.iter().map(|(name, value)| name.len() + characters(value));
         value.text.len() + inside.sum::<usize>()
     }
-    let value = describe(python, at, &Limits { depth: 2, items: 20, width: 300 });
+    let value = describe(python, at, &Limits { depth: 2, items: 20, width: 300, printers: None });
     assert!(characters(&value) < 200_000, "{} bytes", characters(&value));
 }
 

@@ -9,6 +9,15 @@ use crate::python::{Int, Result};
 pub const PRINTER: Printer =
     Printer { types: Types::Named(&["NoneType", "bool", "int", "long", "float", "complex"]), attributes: false, print };
 
+/// Objects of which there is one: `...` and `NotImplemented`.
+pub const SINGLE: Printer =
+    Printer { types: Types::Named(&["ellipsis", "NotImplementedType"]), attributes: false, print: single };
+
+fn single(out: &mut Out<'_>, subject: &Subject) -> Result<()> {
+    out.text(if subject.tp_name == "ellipsis" { "Ellipsis" } else { "NotImplemented" });
+    Ok(())
+}
+
 fn print(out: &mut Out<'_>, subject: &Subject) -> Result<()> {
     let python = out.python();
     match subject.tp_name.as_str() {

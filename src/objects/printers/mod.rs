@@ -3,15 +3,27 @@
 //! A printer reads first and writes then, through [`Out`], which bounds what it can write, how deep
 //! it can go and how much it can look at. When it returns an error, what it wrote is taken back.
 
+mod arrays;
 mod atoms;
 mod classes;
+mod collections;
+mod dates;
+mod enums;
+mod exact_numbers;
+mod exceptions;
+mod file_paths;
 mod functions;
 mod instances;
 mod mappings;
 mod modules;
+mod patterns;
+mod ranges;
+mod records;
 mod sequences;
 mod sets;
 mod strings;
+mod uuids;
+mod views;
 
 use crate::objects::{Out, Subject};
 use crate::python::{Python, Result, flag};
@@ -24,19 +36,30 @@ pub enum Types {
     Named(&'static [&'static str]),
     /// All types with one of these bits of `tp_flags`: a builtin and its subclasses.
     Flagged(u64),
+    /// Classes of Python code, by module and name; subclasses do not count.
+    Classes(&'static [(&'static str, &'static str)]),
+    /// Types that something else tells: what their classes have.
+    Where(fn(&Python<'_>, &Subject) -> bool),
     /// All that no other printer handles.
     Rest,
 }
 
 impl Types {
     /// Whether `subject` is of these types.
-    fn has(self, subject: &Subject) -> bool {
+    fn has(self, python: &Python<'_>, subject: &Subject) -> bool {
         match self {
             Self::Named(names) => {
                 let heap = subject.flags.has(flag::HEAPTYPE);
                 names.iter().any(|name| *name == subject.tp_name && (!heap || name.contains('.')))
             }
             Self::Flagged(bits) => subject.flags.has(bits),
+            Self::Classes(classes) => {
+                let named = |(module, name): &(&str, &str)| {
+                    *name == subject.tp_name && python.is_of_module(subject.class, module)
+                };
+                subject.flags.has(flag::HEAPTYPE) && classes.iter().any(named)
+            }
+            Self::Where(is) => is(python, subject),
             Self::Rest => true,
         }
     }
@@ -62,6 +85,7 @@ impl Printer {
 /// Every printer. The first that handles a type prints it.
 pub const PRINTERS: &[Printer] = &[
     atoms::PRINTER,
+    atoms::SINGLE,
     strings::PRINTER,
     sequences::PRINTER,
     mappings::PRINTER,
@@ -70,12 +94,39 @@ pub const PRINTERS: &[Printer] = &[
     classes::PRINTER,
     functions::PRINTER,
     modules::PRINTER,
+    dates::PRINTER,
+    exact_numbers::DECIMAL,
+    collections::ORDERED,
+    collections::DEFAULT,
+    collections::DEQUE,
+    ranges::PRINTER,
+    views::MEMORY,
+    views::WEAK,
+    views::PROXY,
+    views::CAPSULE,
+    patterns::PRINTER,
+    records::NAMESPACE,
+    arrays::PRINTER,
+    arrays::SCALAR,
+    arrays::DTYPE,
+    // What follows looks at a class, since its name says nothing.
+    collections::PYTHON_ORDERED,
+    collections::COUNTER,
+    exact_numbers::PYTHON_DECIMAL,
+    exact_numbers::FRACTION,
+    uuids::PRINTER,
+    file_paths::PRINTER,
+    records::NAMED_TUPLE,
+    records::STRUCT_SEQUENCE,
+    enums::PRINTER,
+    records::DATA_CLASS,
+    exceptions::PRINTER,
     instances::PRINTER,
 ];
 
 /// The printer for `subject`.
-pub fn find(subject: &Subject) -> &'static Printer {
-    PRINTERS.iter().find(|printer| printer.types.has(subject)).unwrap_or(&instances::PRINTER)
+pub fn find(python: &Python<'_>, subject: &Subject) -> &'static Printer {
+    PRINTERS.iter().find(|printer| printer.types.has(python, subject)).unwrap_or(&instances::PRINTER)
 }
 
 /// `type(value).__name__`; of an old-style instance the name of its class.

@@ -56,6 +56,15 @@ fn bytes_in(out: &mut Out<'_>, form: Form, bytes: &[u8], length: u64) {
     literal(out, form, &points, length, "bytes");
 }
 
+/// Writes the whole string of these code points, as far as there is room.
+pub fn quoted(out: &mut Out<'_>, points: &[u32]) {
+    let quoted = quote(points, Form { prefix: "", ascii: false, always_escape_single: false }, out.left());
+    out.mark(&quoted.text);
+    if quoted.shown < points.len() {
+        out.cut(&format!("… ({} characters)", points.len()));
+    }
+}
+
 fn literal(out: &mut Out<'_>, form: Form, points: &[u32], length: u64, unit: &str) {
     out.length(length);
     let quoted = quote(points, form, out.left());
