@@ -105,7 +105,7 @@ pub(super) fn blocked_on(blocked_on: &BlockedOn) -> Json {
     })
 }
 
-fn frame(frame: &Frame) -> Json {
+pub(super) fn frame(frame: &Frame) -> Json {
     let position = frame.position;
     let locals = frame.locals.as_ref().map(|locals| locals.variables.iter().map(local).collect::<Vec<_>>());
     json!({

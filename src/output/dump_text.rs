@@ -9,6 +9,15 @@ use std::io::{self, Write};
 
 /// Writes `dump` of `target` to `out`.
 pub fn write(out: &mut dyn Write, target: &Target, dump: &Dump, style: Style) -> io::Result<()> {
+    write_head(out, target, &dump.problems, style)?;
+    for interpreter in &dump.interpreters {
+        write_interpreter(out, interpreter, dump.interpreters.len() > 1, style)?;
+    }
+    Ok(())
+}
+
+/// Which process and which Python it is, and what could not be read.
+pub(super) fn write_head(out: &mut dyn Write, target: &Target, problems: &[String], style: Style) -> io::Result<()> {
     let process = &target.process;
     writeln!(out, "{}", style.heading(format!("Process {}: {}", process.pid, escape(&process.command_brief()))))?;
     let flavour = match target.layout.flavour {
@@ -17,11 +26,8 @@ pub fn write(out: &mut dyn Write, target: &Target, dump: &Dump, style: Style) ->
     };
     let path = target.module.path();
     writeln!(out, "CPython {}{flavour} ({})", target.layout.version, escape(&path.to_string_lossy()))?;
-    for problem in &dump.problems {
+    for problem in problems {
         writeln!(out, "{}", style.bad(format!("note: {}", escape(problem))))?;
-    }
-    for interpreter in &dump.interpreters {
-        write_interpreter(out, interpreter, dump.interpreters.len() > 1, style)?;
     }
     Ok(())
 }
@@ -93,7 +99,7 @@ fn how_read(thread: &Thread, style: Style) -> String {
     }
 }
 
-fn write_frame(out: &mut dyn Write, frame: &Frame, style: Style) -> io::Result<()> {
+pub(super) fn write_frame(out: &mut dyn Write, frame: &Frame, style: Style) -> io::Result<()> {
     let name = frame.code.qualname.as_ref().unwrap_or(&frame.code.name);
     let line = frame.position.line.map_or_else(String::new, |line| format!(":{line}"));
     let place = format!("({}{line})", escape(&frame.code.filename));

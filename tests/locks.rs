@@ -1,0 +1,125 @@
+//! `pitviper locks` against what programs say of themselves, under every Python: who waits for what, who holds
+//! it, and which threads are in a deadlock. And a program that never is in one.
+//!
+//! `PITVIPER_ONLY=3.14,3.13t cargo test --test locks` tests only Pythons whose name starts so;
+//! `PITVIPER_LOOKS=1000` looks so often at the program without deadlocks.
+#![cfg(target_os = "linux")]
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+#[allow(dead_code)] // Every file of tests uses a part of it.
+mod support;
+
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::process::{Command, Output};
+use support::programs::Program;
+use support::run::{Problems, everywhere};
+
+fn pitviper(program: &Program, command: &str, options: &[&str]) -> Output {
+    let mut pitviper = Command::new(env!("CARGO_BIN_EXE_pitviper"));
+    pitviper.args([command, &program.pid().to_string()]).args(options).output().expect("pitviper runs")
+}
+
+/// The document of `command`, if it exits with 0.
+fn document(program: &Program, command: &str, options: &[&str]) -> Result<Value, String> {
+    let output = pitviper(program, command, &[&["--json"], options].concat());
+    let talk = String::from_utf8_lossy(&output.stderr).trim().replace('\n', " | ");
+    match serde_json::from_slice::<Value>(&output.stdout) {
+        Ok(document) if output.status.success() => Ok(document),
+        Ok(document) => Err(format!("pitviper: {}: {talk} {}", output.status, document["problems"])),
+        Err(_) => Err(format!("pitviper: {}: {talk}", output.status)),
+    }
+}
+
+fn items(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+fn names(threads: &Value) -> Vec<&str> {
+    items(threads).iter().filter_map(|thread| thread["name"].as_str()).collect()
+}
+
+/// What is said of who waits for whom differs from what the program says in these.
+fn differences(program: &Program) -> Problems {
+    let seen = match document(program, "locks", &[]) {
+        Ok(seen) => seen,
+        Err(problem) => return vec![problem],
+    };
+    let told = program.extra();
+    let mut problems = Problems::new();
+    for (name, told) in told["waits"].as_object().expect("extra.waits is an object") {
+        let thread = items(&seen["threads"]).iter().find(|thread| thread["name"] == name.as_str());
+        let wait = &thread.unwrap_or(&Value::Null)["wait"];
+        let object = told["object"].as_u64().map(|at| format!("{at:#x}"));
+        let any = told["owners"][0][0] == "any";
+        let certainty = |owner: &Value| if any { json!("any") } else { owner["certainty"].clone() };
+        let owners: Vec<Value> =
+            items(&wait["owners"]).iter().map(|owner| json!([certainty(owner), owner["thread"]["name"]])).collect();
+        let seen =
+            json!([wait["kind"], if object.is_some() { wait["object"]["addr"].clone() } else { Value::Null }, owners]);
+        let told_all = json!([told["kind"], object, told["owners"]]);
+        if seen != told_all {
+            problems.push(format!("{name} waits for {told_all}, pitviper says {seen} of {}", wait));
+        }
+        let called = told["object"].as_u64().map(|at| &program.extra()["name"][at.to_string()]);
+        if let Some(called) = called.filter(|called| !called.is_null() && **called != wait["object"]["name"]) {
+            problems.push(format!("{name} waits for {called}, pitviper says {}", wait["object"]["name"]));
+        }
+    }
+    let circle = |deadlock: &Value, names: Vec<&str>| {
+        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        let least = names.iter().enumerate().min_by_key(|(_, name)| (*name).clone()).map_or(0, |(at, _)| at);
+        names.rotate_left(least);
+        let proved = if told["deadlocks"][0]["proved"].is_null() { &Value::Null } else { &deadlock["proved"] };
+        json!([names, proved]).to_string()
+    };
+    let told: BTreeSet<String> = items(&told["deadlocks"])
+        .iter()
+        .map(|one| circle(one, items(&one["threads"]).iter().filter_map(Value::as_str).collect()))
+        .collect();
+    let found: BTreeSet<String> =
+        items(&seen["deadlocks"]).iter().map(|one| circle(one, names(&one["threads"]))).collect();
+    if told != found {
+        problems.push(format!("the deadlocks are {told:?}, pitviper says {found:?}"));
+    }
+    problems
+}
+
+/// Scenarios of the program `locked`.
+macro_rules! scenarios {
+    ($($name:ident)*) => {
+        $(#[test]
+        fn $name() {
+            everywhere("locked", &[stringify!($name)], |_, program| differences(program));
+        })*
+    };
+}
+
+scenarios! {
+    attribute_locks buffered chain conditions forked full_executor generator_locks import_and_join kinds
+    lock_and_future lock_and_join logging_lock one_lock plain_locks recursive_locks semaphores three_locks try_locks
+    with_locks
+}
+
+/// The text names the deadlock, both threads with what they hold and want, and both stacks.
+#[test]
+fn the_text_tells_the_deadlock() {
+    everywhere("locked", &["with_locks"], |_, program| {
+        let output = pitviper(program, "locks", &[]);
+        let text = String::from_utf8_lossy(&output.stdout);
+        let wanted = [
+            "deadlock 1: thread ",
+            "\"dl0\" holds __main__.LOCK_A, wants __main__.LOCK_B; thread ",
+            "\"dl1\" holds __main__.LOCK_B, wants __main__.LOCK_A\n",
+        ];
+        let mut problems: Problems = wanted
+            .iter()
+            .filter(|wanted| !text.contains(**wanted))
+            .map(|wanted| format!("{wanted:?} is missing in {text}"))
+            .collect();
+        if text.matches("    take_with (").count() < 2 {
+            problems.push(format!("a stack is missing: {text}"));
+        }
+        problems
+    });
+}
