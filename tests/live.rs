@@ -82,7 +82,7 @@ const DISASSEMBLED: &[&str] = &["disassembled"];
 const TASKS: &[&str] = &["async_tasks"];
 
 /// Programs of `tests/locks.rs`.
-const LOCKS: &[&str] = &["locked"];
+const LOCKS: &[&str] = &["locked", "ordered_locks"];
 
 /// No program is forgotten.
 #[test]

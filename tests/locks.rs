@@ -9,6 +9,10 @@
 #[allow(dead_code)] // Every file of tests uses a part of it.
 mod support;
 
+use pitviper::address::Pid;
+use pitviper::locks::{self, Kind};
+use pitviper::stacks::{self, Options, Pausing};
+use pitviper::target::Target;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::process::{Command, Output};
@@ -121,5 +125,40 @@ fn the_text_tells_the_deadlock() {
             problems.push(format!("a stack is missing: {text}"));
         }
         problems
+    });
+}
+
+/// How often the program without deadlocks is looked at.
+fn looks() -> usize {
+    std::env::var("PITVIPER_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(200)
+}
+
+/// Threads that take locks in one order are in no deadlock, whatever moments of them are seen.
+#[test]
+fn no_false_alarm() {
+    everywhere("ordered_locks", &[], |python, program| {
+        let target = match Target::attach(Pid(program.pid()), None) {
+            Ok(target) => target,
+            Err(error) => return vec![error.to_string()],
+        };
+        let (mut waits, mut held, mut proved) = (0, 0, 0);
+        for _ in 0..looks() {
+            let dump = stacks::dump(&target, &Options::default());
+            let found = locks::read(&target, &dump, Pausing::IfNeeded);
+            let named = |deadlock: &locks::Deadlock| {
+                let names = deadlock.threads.iter().map(|index| format!("{:?}", found.threads[*index]));
+                names.collect::<Vec<_>>().join("\n")
+            };
+            if let Some(deadlock) = found.deadlocks.first() {
+                return vec![format!("a deadlock: {}", named(deadlock))];
+            }
+            for wait in found.threads.iter().filter_map(|thread| thread.wait.as_ref()) {
+                waits += usize::from(matches!(wait.kind, Kind::Lock | Kind::RLock));
+                held += usize::from(wait.kind == Kind::Lock && wait.holders().count() > 0);
+                proved += usize::from(wait.kind == Kind::Lock && wait.is_proved());
+            }
+        }
+        println!("{}: {waits} waits for locks, of {held} plain ones the holder, {proved} proved", python.name);
+        if waits == 0 { vec!["no thread was ever seen to wait for a lock".to_owned()] } else { Problems::new() }
     });
 }
