@@ -11,7 +11,7 @@ mod support;
 
 use pitviper::address::Pid;
 use pitviper::locks::{self, Kind};
-use pitviper::stacks::{self, Options, Pausing};
+use pitviper::stacks::{self, Options};
 use pitviper::target::Target;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -70,6 +70,13 @@ fn differences(program: &Program) -> Problems {
             problems.push(format!("{name} waits for {called}, pitviper says {}", wait["object"]["name"]));
         }
     }
+    for (name, detail) in told["details"].as_object().expect("extra.details is an object") {
+        let thread = items(&seen["threads"]).iter().find(|thread| thread["name"] == name.as_str());
+        let wait = &thread.unwrap_or(&Value::Null)["wait"];
+        if wait["detail"] != *detail {
+            problems.push(format!("{name} waits for {detail}, pitviper says {wait}"));
+        }
+    }
     let circle = |deadlock: &Value, names: Vec<&str>| {
         let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let least = names.iter().enumerate().min_by_key(|(_, name)| (*name).clone()).map_or(0, |(at, _)| at);
@@ -100,7 +107,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    attribute_locks buffered chain conditions forked full_executor generator_locks import_and_join kinds
+    attribute_locks buffered chain conditions ends forked full_executor generator_locks import_and_join kinds
     lock_and_future lock_and_join logging_lock one_lock plain_locks recursive_locks semaphores three_locks try_locks
     with_locks
 }
@@ -128,6 +135,78 @@ fn the_text_tells_the_deadlock() {
     });
 }
 
+/// How often threads that wait for the GIL are looked at: they wake up all the time to ask for it.
+const LOOKS: usize = 50;
+
+/// Who waits for the GIL waits for the thread that blocks in C and keeps it.
+#[test]
+fn the_gil_has_a_holder() {
+    everywhere("gil_held", &[], |_, program| {
+        let told = program.extra();
+        if told["gil"] == false {
+            return Problems::new();
+        }
+        let wanters: BTreeSet<u64> = items(&told["wanters"]).iter().filter_map(|one| one["ident"].as_u64()).collect();
+        let mut waiting = BTreeSet::new();
+        for _ in 0..LOOKS {
+            let seen = match document(program, "locks", &[]) {
+                Ok(seen) => seen,
+                Err(problem) => return vec![problem],
+            };
+            for thread in items(&seen["threads"]).iter().filter(|thread| thread["wait"]["kind"] == "gil") {
+                let owner = &thread["wait"]["owners"][0];
+                if owner["certainty"] != "proved" || owner["thread"]["id"] != told["holder"]["ident"] {
+                    return vec![format!("{} waits for the GIL of {owner}", thread["name"])];
+                }
+                waiting.extend(thread["id"].as_u64());
+            }
+            if waiting == wanters {
+                let holder = &seen["chains"][0]["end"]["id"];
+                let right = *holder == told["holder"]["ident"];
+                return if right { Problems::new() } else { vec![format!("they wait for {holder}")] };
+            }
+        }
+        vec![format!("{wanters:?} wait for the GIL, pitviper says {waiting:?}")]
+    });
+}
+
+/// `dump` says of each thread what `locks` says of it, and names the deadlock.
+#[test]
+fn dump_tells_it_too() {
+    everywhere("locked", &["with_locks"], |_, program| {
+        let dump = document(program, "dump", &[]);
+        let locks = document(program, "locks", &[]);
+        let (dump, locks) = match (dump, locks) {
+            (Ok(dump), Ok(locks)) => (dump, locks),
+            (dump, locks) => return [dump.err(), locks.err()].into_iter().flatten().collect(),
+        };
+        let mut problems = Problems::new();
+        let waits = |threads: &Value, wait: &dyn Fn(&Value) -> Value| {
+            json!(items(threads).iter().map(|thread| json!([thread["name"], wait(thread)])).collect::<Vec<_>>())
+        };
+        let in_locks = waits(&locks["threads"], &|thread| {
+            // A thread that reads has nothing to be said of it that its call does not say.
+            if thread["wait"]["kind"] == "call" { Value::Null } else { thread["wait"].clone() }
+        });
+        let in_dump = waits(&dump["interpreters"][0]["threads"], &|thread| thread["blocked_on"]["wait"].clone());
+        if in_locks != in_dump {
+            problems.push(format!("locks says {in_locks}, dump {in_dump}"));
+        }
+        if locks["deadlocks"] != dump["deadlocks"] || items(&dump["deadlocks"]).len() != 1 {
+            problems.push(format!("locks says {}, dump {}", locks["deadlocks"], dump["deadlocks"]));
+        }
+        let text = pitviper(program, "dump", &[]);
+        let text = String::from_utf8_lossy(&text.stdout);
+        for wanted in ["    blocked on lock __main__.LOCK_A <lock at 0x", ">, held by thread ", "\ndeadlock 1: thread "]
+        {
+            if !text.contains(wanted) {
+                problems.push(format!("{wanted:?} is missing in {text}"));
+            }
+        }
+        problems
+    });
+}
+
 /// How often the program without deadlocks is looked at.
 fn looks() -> usize {
     std::env::var("PITVIPER_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(200)
@@ -144,7 +223,7 @@ fn no_false_alarm() {
         let (mut waits, mut held, mut proved) = (0, 0, 0);
         for _ in 0..looks() {
             let dump = stacks::dump(&target, &Options::default());
-            let found = locks::read(&target, &dump, Pausing::IfNeeded);
+            let found = locks::read(&target, &dump, locks::Options::default());
             let named = |deadlock: &locks::Deadlock| {
                 let names = deadlock.threads.iter().map(|index| format!("{:?}", found.threads[*index]));
                 names.collect::<Vec<_>>().join("\n")

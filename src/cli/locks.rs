@@ -35,7 +35,7 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let target = found::attach(talk, args.pid, table.as_ref())?;
     let pausing = args.reading.pausing();
     let dump = found::dump(talk, &target, &Options { pausing, locals: None });
-    let locks = locks::read(&target, &dump, pausing);
+    let locks = locks::read(&target, &dump, locks::Options { pausing, waits_only: false });
     if args.shown.json {
         terminal::document(&locks_json::document(&target, &locks))?;
     } else {

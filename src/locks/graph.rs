@@ -1,32 +1,53 @@
 //! The graph of who waits for whom: its circles, which are deadlocks, and its chains.
 
-use crate::address::Addr;
+use crate::address::{Addr, Pid};
+use crate::locks::files::Ends;
 use crate::locks::look::{Room, Seen};
 use crate::locks::owners::{All, Looked};
-use crate::locks::{Chain, Deadlock, Hold, Kind, Locks, Thread, Wait};
-use crate::os::Stat;
-use crate::stacks::{self, Dump, Pausing};
+use crate::locks::{Chain, Deadlock, Hold, Kind, Locks, Options, Thread, Wait};
+use crate::os::{self, Stat};
+use crate::python::End;
+use crate::stacks::{self, BlockedOn, Dump, Pausing, State};
 use crate::target::Target;
 use std::collections::{BTreeMap, HashSet};
 
 /// As [`crate::locks::read`].
-pub fn read(target: &Target, dump: &Dump, pausing: Pausing) -> Locks {
+pub fn read(target: &Target, dump: &Dump, options: Options) -> Locks {
     let room = Room::new(target);
+    let pausing = options.pausing;
     let known = dump.interpreters.iter().flat_map(|one| one.threads.iter().map(|thread| (one.id, thread)));
-    let looked = known.map(|(interpreter, thread)| Looked {
-        interpreter,
-        thread,
-        is_main: thread.native_id == Some(target.process.pid),
-        seen: room.look_at(thread, pausing, &HashSet::new()),
+    let looked = known.map(|(interpreter, thread)| {
+        let is_main = thread.native_id == Some(target.process.pid);
+        let first = !options.waits_only || waits_for_more_than_a_file(thread);
+        let seen = first.then(|| room.look_at(thread, pausing, &HashSet::new()));
+        Looked { interpreter, thread, is_main, left_out: seen.is_none(), seen: seen.unwrap_or_default() }
     });
     let forked = Stat::of(target.process.pid).is_some_and(|stat| stat.forked);
     let mut all = All { threads: looked.collect(), forked };
+    if all.need_others() {
+        for looked in all.threads.iter_mut().filter(|looked| looked.left_out) {
+            looked.seen = room.look_at(looked.thread, pausing, &HashSet::new());
+        }
+    }
     look_for_acquired(&room, &mut all, pausing);
-    let mut locks = Locks { threads: threads(&all), problems: dump.problems.clone(), ..Locks::default() };
+    let mut locks =
+        Locks { threads: threads(&all, target.process.pid), problems: dump.problems.clone(), ..Locks::default() };
     let found = deadlocks(&locks.threads);
     if !found.is_empty() {
         locks.deadlocks = confirm(&room, &mut all, &found, pausing);
-        locks.threads = threads(&all);
+        locks.threads = threads(&all, target.process.pid);
+    }
+    if room.is_out_of_time() {
+        locks.problems.push("not all threads were looked at: it took too long".to_owned());
+    }
+    if !options.waits_only {
+        tell_other_ends(target.process.pid, &mut locks.threads);
+        let is_unsure = |looked: &&Looked<'_>| looked.thread.native_id.is_some() && !looked.seen.still;
+        let unsure = all.threads.iter().filter(is_unsure).count();
+        if unsure > 0 {
+            let what = if unsure == 1 { "1 thread" } else { &format!("{unsure} threads") };
+            locks.problems.push(format!("{what} ran while read: nothing that they hold is proved"));
+        }
     }
     let stuck: HashSet<usize> = locks.deadlocks.iter().flat_map(|one| &one.threads).copied().collect();
     let (chains, waiting) = chains(&locks.threads, &stuck);
@@ -37,6 +58,13 @@ pub fn read(target: &Target, dump: &Dump, pausing: Pausing) -> Locks {
         deadlock.waiting.sort_unstable();
     }
     locks
+}
+
+/// Whether a thread, as the dump shows it, may wait for anything but a file or the time.
+fn waits_for_more_than_a_file(thread: &stacks::Thread) -> bool {
+    let Some(blocked_on) = &thread.blocked_on else { return false };
+    let sleeps = || matches!(blocked_on.call.name(), Some("select" | "clock_nanosleep" | "wait4" | "waitid"));
+    blocked_on.call.futex().or(blocked_on.call.continued()).is_some() || sleeps()
 }
 
 /// Looks once more at all threads, where a lock is held by none in a block: who has called `acquire`?
@@ -53,11 +81,16 @@ fn look_for_acquired(room: &Room<'_>, all: &mut All<'_>, pausing: Pausing) {
 }
 
 /// The threads with all that is known of them.
-fn threads(all: &All<'_>) -> Vec<Thread> {
+fn threads(all: &All<'_>, pid: Pid) -> Vec<Thread> {
     let thread = |(index, looked): (usize, &Looked<'_>)| {
         let mut thread = looked.thread.clone();
-        if let (Some((frames, end)), true) = (&looked.seen.frames, looked.seen.still) {
+        // Of a stack that was cut the dump has more.
+        let whole = |end: &End| looked.seen.still && *end != End::TooDeep;
+        if let Some((frames, end)) = looked.seen.frames.as_ref().filter(|(_, end)| whole(end)) {
             (thread.frames, thread.end) = (with_locals(frames, &thread.frames), end.clone());
+        }
+        if looked.seen.still {
+            as_seen(pid, &mut thread, &looked.seen);
         }
         let wait = looked.seen.raw.as_ref().map(|raw| Wait {
             kind: raw.kind,
@@ -77,6 +110,42 @@ fn threads(all: &All<'_>) -> Vec<Thread> {
         Thread { interpreter: looked.interpreter, thread, wait, holds: looked.seen.held.iter().map(hold).collect() }
     };
     all.threads.iter().enumerate().map(thread).collect()
+}
+
+/// Says of those who wait for a pipe or socket what is at its other end.
+fn tell_other_ends(pid: Pid, threads: &mut [Thread]) {
+    let is_call = |thread: &&Thread| thread.wait.as_ref().is_some_and(|wait| wait.kind == Kind::Call);
+    let ends = Ends::of(pid, threads.iter().filter(is_call).map(|thread| &thread.thread));
+    for thread in threads {
+        let Some(wait) = thread.wait.as_mut() else { continue };
+        match (wait.kind, &mut wait.detail) {
+            (Kind::Call, detail) => *detail = ends.describe(pid, &thread.thread),
+            (Kind::Process, Some(detail)) => {
+                // The number is one of the namespace of the target: it is another process if it is no child here.
+                let child = detail.strip_prefix("process ").and_then(|number| number.parse().ok()).map(Pid);
+                let child = child.and_then(|child| os::process(child).ok()).filter(|child| child.parent == pid);
+                if let Some(child) = child {
+                    detail.push_str(&format!(" ({})", child.name));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What the kernel said of `thread` when it was seen last, instead of what the dump has.
+fn as_seen(pid: Pid, thread: &mut stacks::Thread, seen: &Seen) {
+    let known = thread.blocked_on.as_ref().map(|blocked_on| blocked_on.call);
+    if known == seen.call {
+        return;
+    }
+    thread.blocked_on = seen.call.map(|call| BlockedOn { call, target: call.target(pid) });
+    thread.state = match (seen.call, seen.raw.as_ref().map(|raw| raw.kind)) {
+        (_, Some(Kind::Gil)) => State::WaitingGil,
+        (_, Some(Kind::StopTheWorld)) => State::Suspended,
+        (Some(_), _) => State::Idle,
+        (None, _) => State::Running,
+    };
 }
 
 /// The `frames` seen last, with the variables that the dump has of them, if they are still the same.
@@ -156,7 +225,7 @@ fn confirm(room: &Room<'_>, all: &mut All<'_>, found: &[Deadlock], pausing: Paus
         let asks = looked.seen.raw.as_ref().is_some_and(|raw| raw.kind == Kind::Gil);
         asks || turns.get(index).is_some_and(|turns| room.has_slept_since(looked.thread, *turns))
     };
-    let again = deadlocks(&threads(all));
+    let again = deadlocks(&threads(all, room.target.process.pid));
     let same = |deadlock: &&Deadlock| found.iter().any(|before| before.threads == deadlock.threads);
     again.iter().filter(same).filter(|deadlock| deadlock.threads.iter().all(still)).cloned().collect()
 }

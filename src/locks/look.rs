@@ -9,14 +9,15 @@ use crate::locks::names::Globals;
 use crate::locks::scene::Scene;
 use crate::locks::wait::{ImportLock, Raw, Want};
 use crate::locks::{Kind, Object};
-use crate::memory::Pages;
-use crate::os::{Activity, ThreadFiles, Tracer};
+use crate::memory::{Budget, Pages};
+use crate::os::{self, Activity, Syscall, ThreadFiles, Tracer};
 use crate::python::{CodeCache, End, InterpreterState, Python, ThreadState};
 use crate::stacks::{self, Gil, GilPlace, Pausing, Read, State, Subject, look};
 use crate::target::Target;
 use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
+use std::time::Duration;
 
 /// What stays the same while the threads of a target are looked at.
 pub struct Room<'t> {
@@ -32,13 +33,21 @@ pub struct Room<'t> {
     places: RefCell<HashMap<Addr, GilPlace>>,
     import_lock: Option<ImportLock>,
     tracer: Tracer,
+    began: Duration,
 }
+
+/// No real thread takes as much; a dump of its frames with all variables takes a tenth.
+const BUDGET: Budget = Budget { work: 1 << 24, bytes: 64 << 20 };
+/// After so long no more threads are looked at: a hostile target may have any number that take all they may.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What was seen of one thread.
 #[derive(Clone, Debug, Default)]
 pub struct Seen {
     /// Its frames; `None` where it was not read anew.
     pub frames: Option<(Vec<stacks::Frame>, End)>,
+    /// The system call that it sleeps in.
+    pub call: Option<Syscall>,
     /// What it waits for, if it sleeps.
     pub raw: Option<Raw>,
     /// What it holds, and how that is called.
@@ -70,12 +79,15 @@ impl<'t> Room<'t> {
             places: RefCell::default(),
             import_lock: target.layout.interpreter.importlib.is_none().then(|| import_lock(target)),
             tracer: Tracer::default(),
+            began: os::now(),
         }
     }
 
     /// Looks at `thread`. Of locks that are `wanted` is told whether it has acquired them without a block.
     pub fn look_at(&self, thread: &stacks::Thread, pausing: Pausing, wanted: &HashSet<Addr>) -> Seen {
-        let Some(tid) = thread.native_id.filter(|_| !thread.ended) else { return Seen::default() };
+        let Some(tid) = thread.native_id.filter(|_| !thread.ended && !self.is_out_of_time()) else {
+            return Seen::default();
+        };
         let kernel = ThreadFiles::open(self.target.process.pid, tid);
         let activity = kernel.activity();
         let mut looked = Looked { room: self, thread, wanted, kernel, activity, seen: Seen::default() };
@@ -84,13 +96,19 @@ impl<'t> Room<'t> {
         };
         let mut seen = looked.seen;
         seen.still = matches!(read, Read::Blocked | Read::Stopped);
-        if read != Read::Blocked || !matches!(activity, Activity::Blocked(_)) {
-            seen.raw = None;
+        match activity {
+            Activity::Blocked(call) if read == Read::Blocked => seen.call = Some(call),
+            _ => seen.raw = None,
         }
         if read == Read::Blocked {
             seen.turns = looked.kernel.turns().map(|turns| turns.turns);
         }
         seen
+    }
+
+    /// Whether it takes longer than any real target does.
+    pub fn is_out_of_time(&self) -> bool {
+        os::now().saturating_sub(self.began) > PATIENCE
     }
 
     /// Whether `thread`, which slept when it had been put on a processor `turns` times, sleeps since.
@@ -105,7 +123,7 @@ impl<'t> Room<'t> {
     }
 
     fn read(&self, thread: &stacks::Thread, activity: Activity, wanted: &HashSet<Addr>) -> (Seen, bool) {
-        let pages = Pages::new(&self.target.memory);
+        let pages = Pages::within(&self.target.memory, BUDGET);
         pages.begin(thread.address, &self.target.footprints, &mut Vec::new());
         let python = Python::new(&pages, &self.target.layout);
         if python.get(thread.address, python.layout.thread.thread_id) != Ok(thread.id) {
@@ -142,7 +160,7 @@ impl<'t> Room<'t> {
         let imports = inner.iter().any(|call| call.code.name == "<module>");
         let (runs, serves, torn) = (search.runs(), search.serves(), scene.torn);
         pages.end(thread.address, &self.target.footprints);
-        (Seen { frames, raw, held, runs, imports, serves, acquired, still: false, turns: None }, !torn)
+        (Seen { frames, call: None, raw, held, runs, imports, serves, acquired, still: false, turns: None }, !torn)
     }
 
     /// Whether the thread, asleep in a call, waits for the GIL or for one that has stopped all threads.

@@ -11,7 +11,7 @@
 //! use pitviper::{address::Pid, locks, stacks, target::Target};
 //! let target = Target::attach(Pid(1234), None)?;
 //! let dump = stacks::dump(&target, &stacks::Options::default());
-//! let found = locks::read(&target, &dump, stacks::Pausing::IfNeeded);
+//! let found = locks::read(&target, &dump, locks::Options::default());
 //! for deadlock in &found.deadlocks {
 //!     println!("{} threads wait for each other", deadlock.threads.len());
 //! }
@@ -19,6 +19,7 @@
 //! ```
 
 mod acquired;
+mod files;
 mod graph;
 mod held;
 mod kinds;
@@ -249,16 +250,26 @@ impl Locks {
         self.problems.is_empty()
     }
 
-    /// The thread whose `PyThreadState` lies at `address`.
-    pub fn of(&self, address: Addr) -> Option<&Thread> {
-        self.threads.iter().find(|thread| thread.thread.address == address)
+    /// What is known of `thread` of the dump, if it waits and was seen in the same call as there.
+    pub fn wait_of(&self, thread: &stacks::Thread) -> Option<&Thread> {
+        let call = |thread: &stacks::Thread| thread.blocked_on.as_ref().map(|blocked_on| blocked_on.call);
+        let same = |known: &&Thread| known.thread.address == thread.address && call(&known.thread) == call(thread);
+        self.threads.iter().find(same).filter(|known| known.wait.is_some())
     }
 }
 
-/// Who waits for whom among the threads of `dump`, which is one of `target` a moment ago. Running threads are
-/// stopped while they are read as `pausing` says; of those that are not nothing is proved.
-pub fn read(target: &Target, dump: &Dump, pausing: Pausing) -> Locks {
-    graph::read(target, dump, pausing)
+/// How much is found out.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Options {
+    /// Whether running threads are stopped while they are read; of those that are not nothing is proved.
+    pub pausing: Pausing,
+    /// Whether only what concerns those that wait is found out: not what threads hold for which none waits.
+    pub waits_only: bool,
+}
+
+/// Who waits for whom among the threads of `dump`, which is one of `target` a moment ago.
+pub fn read(target: &Target, dump: &Dump, options: Options) -> Locks {
+    graph::read(target, dump, options)
 }
 
 /// The process or thread with the number `id` inside the target, as numbered here; the number itself where

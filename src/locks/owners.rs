@@ -15,6 +15,8 @@ pub struct Looked<'a> {
     pub thread: &'a stacks::Thread,
     /// Whether the process began with it, or was forked by it.
     pub is_main: bool,
+    /// Whether it was not looked at yet, since it waits for no one.
+    pub left_out: bool,
     /// What was seen.
     pub seen: Seen,
 }
@@ -28,6 +30,17 @@ pub struct All<'a> {
 }
 
 impl All<'_> {
+    /// Whether what other threads hold or run decides who has to act.
+    pub fn need_others(&self) -> bool {
+        let mut waits = self.threads.iter().filter_map(|thread| thread.seen.raw.as_ref());
+        let forked = self.forked;
+        waits.any(|raw| match raw.want {
+            Want::Lock(_) | Want::Permit(_) | Want::Future(_) | Want::Import(_) => true,
+            Want::Ident(_) => forked,
+            Want::Nothing | Want::Life(_) | Want::Gil(_) | Want::Stopper(_) => false,
+        })
+    }
+
     /// The locks that keep no account of who holds them, that a thread waits for, and that none holds by a
     /// block.
     pub fn unaccounted(&self) -> HashSet<Addr> {

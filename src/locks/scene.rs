@@ -61,7 +61,8 @@ impl<'a> Scene<'a> {
         let interpreter = python.get(thread, python.layout.thread.interpreter).ok().flatten();
         let sys = interpreter.and_then(|at| python.get(at, python.layout.interpreter.sysdict).ok().flatten());
         let modules = interpreter.and_then(|at| python.get(at, python.layout.interpreter.modules).ok().flatten());
-        let (end, torn) = (stack.walk.end, stack.torn);
+        let cut = stack.walk.frames.len() > MAX_CALLS;
+        let (end, torn) = (if cut { End::TooDeep } else { stack.walk.end }, stack.torn);
         let mut scene = Self { python, kinds, calls: Vec::new(), end, torn, sys, modules, globals };
         for raw in stack.walk.frames.iter().take(MAX_CALLS) {
             match python.call(codes, raw) {

@@ -1,6 +1,6 @@
 //! Who waits for whom as JSON: the schema of docs/json.md.
 
-use crate::locks::{Holder, How, Kind, Locks, Object, Owner, Thread, Wait};
+use crate::locks::{Deadlock, Holder, How, Kind, Locks, Object, Owner, Thread, Wait};
 use crate::output::{dump_json, read, state};
 use crate::stacks;
 use crate::target::Target;
@@ -9,14 +9,7 @@ use serde_json::{Value as Json, json};
 /// The document for `locks` of `target`.
 pub fn document(target: &Target, locks: &Locks) -> Json {
     let threads: Vec<Json> = locks.threads.iter().map(|one| thread(locks, one)).collect();
-    let names = |indices: &[usize]| indices.iter().map(|index| name(locks, *index)).collect::<Vec<_>>();
-    let deadlocks: Vec<Json> = locks
-        .deadlocks
-        .iter()
-        .map(|one| {
-            json!({"threads": names(&one.threads), "proved": one.proved, "timed": one.timed, "waiting": names(&one.waiting)})
-        })
-        .collect();
+    let names = |indices| names(locks, indices);
     let chains: Vec<Json> =
         locks.chains.iter().map(|one| json!({"end": name(locks, one.end), "waiting": names(&one.waiting)})).collect();
     json!({
@@ -25,7 +18,7 @@ pub fn document(target: &Target, locks: &Locks) -> Json {
         "python": dump_json::python(target),
         "complete": locks.is_complete(),
         "problems": locks.problems,
-        "deadlocks": deadlocks,
+        "deadlocks": deadlocks(locks),
         "chains": chains,
         "threads": threads,
     })
@@ -54,6 +47,19 @@ fn thread(locks: &Locks, one: &Thread) -> Json {
         "holds": holds,
         "frames": frames,
     })
+}
+
+/// The deadlocks.
+pub fn deadlocks(locks: &Locks) -> Vec<Json> {
+    let deadlock = |one: &Deadlock| {
+        let (threads, waiting) = (names(locks, &one.threads), names(locks, &one.waiting));
+        json!({"threads": threads, "proved": one.proved, "timed": one.timed, "waiting": waiting})
+    };
+    locks.deadlocks.iter().map(deadlock).collect()
+}
+
+fn names(locks: &Locks, indices: &[usize]) -> Vec<Json> {
+    indices.iter().map(|index| name(locks, *index)).collect()
 }
 
 /// A thread as others name it.

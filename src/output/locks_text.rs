@@ -18,10 +18,8 @@ pub fn write(out: &mut dyn Write, target: &Target, locks: &Locks, style: Style) 
     for chain in &locks.chains {
         let Some(end) = locks.threads.get(chain.end) else { continue };
         let count = threads_wait(chain.waiting.len());
-        let doing =
-            end.wait.as_ref().filter(|wait| says_more(wait)).map(|wait| format!("waits for {}", describe(locks, wait)));
-        let doing = doing.unwrap_or_else(|| format!("is {}", describe_state(&end.thread)));
-        writeln!(out, "\n{}", style.heading(format!("{count} for {}, which {doing}", name(end))))?;
+        let doing = does(locks, end);
+        writeln!(out, "\n{}", style.heading(format!("{count} for {}: {doing}", name(end))))?;
         for thread in chain.waiting.iter().filter_map(|index| locks.threads.get(*index)) {
             write_waiting(out, locks, thread)?;
         }
@@ -35,7 +33,15 @@ fn threads_wait(count: usize) -> String {
     if count == 1 { "1 thread waits".to_owned() } else { format!("{count} threads wait") }
 }
 
-fn write_deadlock(out: &mut dyn Write, locks: &Locks, one: &Deadlock, number: usize, style: Style) -> io::Result<()> {
+/// Writes one line for each deadlock: who holds and wants what.
+pub fn write_deadlocks(out: &mut dyn Write, locks: &Locks, style: Style) -> io::Result<()> {
+    for (index, deadlock) in locks.deadlocks.iter().enumerate() {
+        writeln!(out, "\n{}", style.bad(summary(locks, deadlock, index + 1)))?;
+    }
+    Ok(())
+}
+
+fn summary(locks: &Locks, one: &Deadlock, number: usize) -> String {
     let members: Vec<&Thread> = one.threads.iter().filter_map(|index| locks.threads.get(*index)).collect();
     let what = if one.proved { "deadlock" } else { "possible deadlock" };
     let until = if one.timed { ", until one of them gives up after its timeout" } else { "" };
@@ -47,7 +53,12 @@ fn write_deadlock(out: &mut dyn Write, locks: &Locks, one: &Deadlock, number: us
         format!("{} {}wants {wants}", name(member), holds.unwrap_or_default())
     };
     let parts: Vec<String> = members.iter().enumerate().map(part).collect();
-    writeln!(out, "\n{}", style.bad(format!("{what} {number}: {}{until}", parts.join("; "))))?;
+    format!("{what} {number}: {}{until}", parts.join("; "))
+}
+
+fn write_deadlock(out: &mut dyn Write, locks: &Locks, one: &Deadlock, number: usize, style: Style) -> io::Result<()> {
+    writeln!(out, "\n{}", style.bad(summary(locks, one, number)))?;
+    let members = one.threads.iter().filter_map(|index| locks.threads.get(*index));
     for member in members {
         writeln!(out, "  {}", style.heading(name(member)))?;
         if let Some(wait) = &member.wait {
@@ -82,16 +93,22 @@ fn write_frames(out: &mut dyn Write, thread: &Thread, indent: &str, style: Style
 }
 
 fn write_thread(out: &mut dyn Write, locks: &Locks, thread: &Thread, style: Style) -> io::Result<()> {
-    let doing = match &thread.wait {
-        Some(wait) if says_more(wait) => format!("waits for {}", describe(locks, wait)),
-        _ => describe_state(&thread.thread),
-    };
+    let doing = does(locks, thread);
     writeln!(out, "  {}: {doing}", style.name(name(thread)))?;
     for hold in &thread.holds {
         let word = if hold.proved { "holds" } else { "possibly holds" };
         writeln!(out, "    {word} {}{}", object(&hold.object), style.quiet(place(thread, Some(hold.frame))))?;
     }
     Ok(())
+}
+
+/// What a thread does, or waits for.
+fn does(locks: &Locks, thread: &Thread) -> String {
+    match &thread.wait {
+        Some(wait) if wait.kind != Kind::Call => format!("waits for {}", describe(locks, wait)),
+        Some(Wait { detail: Some(detail), .. }) => format!("{} ({})", describe_state(&thread.thread), escape(detail)),
+        _ => describe_state(&thread.thread),
+    }
 }
 
 /// Whether there is more to say of a wait than its system call.

@@ -1,12 +1,14 @@
 """Threads that wait for each other, in the way that the argument names; extra says who waits for what.
 
 extra.waits = {thread name: {"kind": word, "object": id or null, "owners": [[certainty, thread name or null]]}}
+extra.details = {thread name: what is said of the other end of its file}
 extra.deadlocks = [{"threads": [names, each waits for the next], "proved": bool}], extra.name = {id: how it is called}
 Nobody waits for long who is not told of; what waits without being named in `waits` is of no interest.
 """
 import contextlib
 import logging
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -26,7 +28,7 @@ except ImportError:
 
 LOCK_A, LOCK_B, LOCK_C = threading.Lock(), threading.Lock(), threading.Lock()
 RLOCK_A, RLOCK_B = threading.RLock(), threading.RLock()
-WAITS, DEADLOCKS, NAMES, KEEP = {}, [], {}, []
+WAITS, DEADLOCKS, NAMES, DETAILS, KEEP = {}, [], {}, {}, []
 
 
 def waits(name, kind, obj=None, owners=()):
@@ -425,6 +427,29 @@ def kinds():
     KEEP.extend([condition, event, semaphore, empty, full, undone, ranked, inner])
 
 
+def ends():
+    """Files of which something is known at the other end."""
+    # Both ends of a pipe whose other end is open in the child.
+    to, back = os.pipe(), os.pipe()
+    process = subprocess.Popen(["cat"], stdin=to[0], stdout=back[1], close_fds=True)
+    os.close(to[0])
+    os.close(back[1])
+    truth.start("reads", os.read, back[0], 1)
+    DETAILS["reads"] = "can be written by process %d (cat)" % process.pid
+    truth.start("child", process.wait)
+    DETAILS["child"] = "process %d (cat)" % process.pid
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(1)
+    client = socket.create_connection(listener.getsockname())
+    server, peer = listener.accept()
+    truth.start("receives", server.recv, 1)
+    DETAILS["receives"] = "tcp %s:%d, peer %s:%d" % (server.getsockname() + peer)
+    truth.start("accepts", listener.accept)
+    DETAILS["accepts"] = "tcp %s:%d" % listener.getsockname()
+    KEEP.extend([process, listener, client, server, to, back])
+
+
 def buffered():
     """A file that one thread reads while another wants to."""
     ends = os.pipe()
@@ -438,7 +463,7 @@ def buffered():
 
 def main():
     globals()[sys.argv[1]]()
-    truth.tell_and_wait(with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES)
+    truth.tell_and_wait(with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES, details=DETAILS)
     os._exit(0)
 
 
