@@ -108,7 +108,7 @@ macro_rules! scenarios {
 
 scenarios! {
     attribute_locks buffered chain conditions ends forked full_executor generator_locks import_and_join kinds
-    lock_and_future lock_and_join logging_lock one_lock plain_locks recursive_locks semaphores three_locks try_locks
+    lock_and_future lock_and_join logging_lock one_lock plain_locks recursive_locks semaphores stacked_locks three_locks timed_locks try_locks
     with_locks
 }
 
@@ -132,6 +132,24 @@ fn the_text_tells_the_deadlock() {
             problems.push(format!("a stack is missing: {text}"));
         }
         problems
+    });
+}
+
+/// A program that ends waits for its threads that are no daemons.
+#[test]
+fn the_end_waits_for_threads() {
+    everywhere("shutdown_join", &[], |_, program| {
+        let seen = match document(program, "locks", &[]) {
+            Ok(seen) => seen,
+            Err(problem) => return vec![problem],
+        };
+        let main = items(&seen["threads"]).iter().find(|thread| thread["native_id"] == program.pid());
+        let wait = &main.unwrap_or(&Value::Null)["wait"];
+        let owners: Vec<&Value> = items(&wait["owners"]).iter().map(|owner| &owner["thread"]["native_id"]).collect();
+        let others = items(&program.truth["threads"]).iter().map(|thread| &thread["native_id"]);
+        let others: Vec<&Value> = others.filter(|id| **id != program.pid()).collect();
+        let right = wait["kind"] == "shutdown" && owners == others && !others.is_empty();
+        if right { Problems::new() } else { vec![format!("the end waits for {others:?}, pitviper says {wait}")] }
     });
 }
 

@@ -1,8 +1,8 @@
 //! What is at the other end of the pipes and sockets that threads wait for.
 
 use crate::address::Pid;
-use crate::os::{self, PipeEnds, Socket, inode};
-use crate::stacks;
+use crate::os::{self, Activity, PipeEnds, Socket, ThreadFiles, inode};
+use crate::stacks::{self, BlockedOn};
 use std::collections::{HashMap, HashSet};
 
 /// The other ends of all pipes and sockets that threads wait for.
@@ -19,8 +19,7 @@ enum File {
     Pipe(u64, bool),
 }
 
-fn file(thread: &stacks::Thread) -> Option<File> {
-    let blocked_on = thread.blocked_on.as_ref()?;
+fn file(blocked_on: &BlockedOn) -> Option<File> {
     let link = blocked_on.target.as_ref()?.file.as_ref()?;
     let writes = blocked_on.call.name().is_some_and(|name| name.contains("write"));
     let socket = inode(link, "socket").map(File::Socket);
@@ -31,7 +30,7 @@ impl Ends {
     /// Of what `threads` of `pid` wait for.
     pub fn of<'t>(pid: Pid, threads: impl Iterator<Item = &'t stacks::Thread>) -> Self {
         let (mut sockets, mut pipes) = (HashSet::new(), HashSet::new());
-        for file in threads.filter_map(file) {
+        for file in threads.filter_map(|thread| file(thread.blocked_on.as_ref()?)) {
             match file {
                 File::Socket(inode) => sockets.insert(inode),
                 File::Pipe(inode, reads) => pipes.insert((inode, reads)),
@@ -40,9 +39,30 @@ impl Ends {
         Self { sockets: os::sockets(pid, &sockets), pipes: os::pipe_ends(&pipes) }
     }
 
+    /// What the process `child` of `pid` does, if it has one thread, which waits in a system call.
+    pub fn of_child(pid: Pid, child: Pid) -> Option<String> {
+        if os::thread_ids(child).ok()?.len() != 1 {
+            return None;
+        }
+        let Activity::Blocked(call) = ThreadFiles::open(child, child).activity() else { return None };
+        let blocked_on = BlockedOn { call, target: call.target(child) };
+        let name = call.name()?;
+        let Some(target) = &blocked_on.target else { return Some(name.to_owned()) };
+        let Some(File::Pipe(inode, reads)) = file(&blocked_on) else {
+            return Some(format!("{name} on fd {}", target.fd));
+        };
+        let ends = Self { pipes: os::pipe_ends(&HashSet::from([(inode, reads)])), sockets: HashMap::new() };
+        let other = ends.describe_file(pid, &blocked_on);
+        Some(format!("{name} on fd {}, a pipe which {}", target.fd, other?))
+    }
+
     /// What there is at the other end of the file that `thread` of `pid` waits for.
     pub fn describe(&self, pid: Pid, thread: &stacks::Thread) -> Option<String> {
-        match file(thread)? {
+        self.describe_file(pid, thread.blocked_on.as_ref()?)
+    }
+
+    fn describe_file(&self, pid: Pid, blocked_on: &BlockedOn) -> Option<String> {
+        match file(blocked_on)? {
             File::Socket(inode) => {
                 let Socket { protocol, local, peer } = self.sockets.get(&inode)?;
                 Some(match peer {

@@ -121,16 +121,23 @@ fn tell_other_ends(pid: Pid, threads: &mut [Thread]) {
         match (wait.kind, &mut wait.detail) {
             (Kind::Call, detail) => *detail = ends.describe(pid, &thread.thread),
             (Kind::Process, Some(detail)) => {
-                // The number is one of the namespace of the target: it is another process if it is no child here.
-                let child = detail.strip_prefix("process ").and_then(|number| number.parse().ok()).map(Pid);
-                let child = child.and_then(|child| os::process(child).ok()).filter(|child| child.parent == pid);
-                if let Some(child) = child {
+                if let Some(child) = child_of(pid, detail) {
                     detail.push_str(&format!(" ({})", child.name));
+                    if let Some(does) = Ends::of_child(pid, child.pid) {
+                        detail.push_str(&format!(", which is in {does}"));
+                    }
                 }
             }
             _ => {}
         }
     }
+}
+
+/// The process that `text` names, if it is a child of `pid`: the number is one of the namespace of the target, which
+/// may be another process here.
+fn child_of(pid: Pid, text: &str) -> Option<os::Process> {
+    let child = text.strip_prefix("process ")?.parse().ok().map(Pid)?;
+    os::process(child).ok().filter(|child| child.parent == pid)
 }
 
 /// What the kernel said of `thread` when it was seen last, instead of what the dump has.

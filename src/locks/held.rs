@@ -203,6 +203,11 @@ impl Search<'_> {
         {
             return self.in_generator(address, left);
         }
+        if is(&["ExitStack"])
+            && let Some(left) = nesting.checked_sub(1)
+        {
+            return self.in_stack(address).into_iter().flat_map(|manager| self.of(manager, left)).collect();
+        }
         let attributes = scene.attributes(address).into_iter();
         let locks = attributes.filter(|(_, value)| is_lock(scene.kinds, &scene.python, *value));
         locks.map(|(_, lock)| (lock, false)).collect()
@@ -218,6 +223,19 @@ impl Search<'_> {
             Some(Call { raw: placed.frame, code: placed.code, lasti: placed.lasti })
         };
         call().map_or_else(Vec::new, |call| self.in_frame(&call, nesting))
+    }
+
+    /// The context managers that a `contextlib.ExitStack` has entered, the last first: it keeps a pair for each,
+    /// of which the second is the method that leaves it (3.8+).
+    fn in_stack(&self, stack: Addr) -> Vec<Addr> {
+        let python = &self.scene.python;
+        let callbacks = self.scene.attribute(stack, "_exit_callbacks");
+        let callbacks = callbacks.and_then(|at| python.deque_items(at, MAX_HELD).ok()).unwrap_or_default().0;
+        let manager = |pair: Addr| {
+            let (items, _) = python.tuple_items(pair, 2).ok()?;
+            self.scene.bound_to((*items.get(1)?)?)
+        };
+        callbacks.into_iter().rev().filter_map(manager).collect()
     }
 
     /// The futures whose functions the thread runs, as a worker of `concurrent.futures.thread`, and the

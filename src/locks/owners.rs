@@ -37,7 +37,7 @@ impl All<'_> {
         waits.any(|raw| match raw.want {
             Want::Lock(_) | Want::Permit(_) | Want::Future(_) | Want::Import(_) => true,
             Want::Ident(_) => forked,
-            Want::Nothing | Want::Life(_) | Want::Gil(_) | Want::Stopper(_) => false,
+            Want::Nothing | Want::Life(_) | Want::Lives(_) | Want::Gil(_) | Want::Stopper(_) => false,
         })
     }
 
@@ -54,25 +54,29 @@ impl All<'_> {
 
     /// Those who have to act before the wait `raw` of thread number `waiter` ends.
     pub fn owners(&self, waiter: usize, raw: &Raw) -> Vec<Owner> {
-        match raw.want {
+        match &raw.want {
             Want::Nothing => Vec::new(),
             Want::Ident(None) => vec![Owner::Unknown { forked: self.forked }],
-            Want::Ident(Some(ident)) => self.by_ident(waiter, ident, raw),
+            Want::Ident(Some(ident)) => self.by_ident(waiter, *ident, raw),
             Want::Import(ident) => {
                 let owner = ident.and_then(|ident| self.thread(waiter, ident, How::Field));
                 owner.map_or_else(|| self.importers(waiter), |holder| vec![Owner::Proved(holder)])
             }
-            Want::Life(ident) => self.thread(waiter, ident, How::Lives).map(Owner::Proved).into_iter().collect(),
-            Want::Lock(lock) => self.of_lock(lock),
+            Want::Life(ident) => self.thread(waiter, *ident, How::Lives).map(Owner::Proved).into_iter().collect(),
+            Want::Lives(idents) => {
+                let holder = |ident: &u64| self.thread(waiter, *ident, How::Lives);
+                idents.iter().filter_map(holder).filter(|holder| holder.thread != waiter).map(Owner::Proved).collect()
+            }
+            Want::Lock(lock) => self.of_lock(*lock),
             // Of several permits each may be given back first, and not all are taken by blocks.
             Want::Permit(semaphore) => {
-                let mut holders: Vec<Owner> = self.by_block(semaphore).into_iter().map(possible).collect();
-                holders.extend(self.by_acquire(semaphore));
+                let mut holders: Vec<Owner> = self.by_block(*semaphore).into_iter().map(possible).collect();
+                holders.extend(self.by_acquire(*semaphore));
                 holders
             }
-            Want::Future(future) => self.of_future(future),
-            Want::Gil(holder) => self.by_state(holder, How::Gil),
-            Want::Stopper(requester) => self.by_state(requester, How::Stopped),
+            Want::Future(future) => self.of_future(*future),
+            Want::Gil(holder) => self.by_state(*holder, How::Gil),
+            Want::Stopper(requester) => self.by_state(*requester, How::Stopped),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::os::Syscall;
 use crate::python::flag;
 
 /// Where it stands who has to act.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Want {
     /// Nobody in particular has to.
     Nothing,
@@ -23,6 +23,8 @@ pub enum Want {
     Permit(Addr),
     /// The thread with this identity, by living.
     Life(u64),
+    /// The threads with these identities, by living.
+    Lives(Vec<u64>),
     /// Whoever runs the function of this future.
     Future(Addr),
     /// Whoever runs the code of a module that it imports, where there is one lock for all imports: its
@@ -71,6 +73,8 @@ pub struct Raw {
     pub frame: Option<usize>,
 }
 
+/// So many threads are looked at, of those that a program waits for as it ends.
+const MAX_THREADS: usize = 10_000;
 /// Of the modules that one waits for, names are cut after so many characters.
 const MAX_NAME: usize = 200;
 
@@ -200,11 +204,30 @@ impl Scene<'_> {
                 (Want::Ident(owner.filter(|id| *id != 0)), name.map(|name| format!("module {}", cut(&name))))
             }
             (Kind::Future, Some(future)) => (Want::Future(future), self.future_state(future)),
+            (Kind::Shutdown, _) => (Want::Lives(self.lasting(standing.frame)), None),
             (Kind::Semaphore, Some(semaphore)) => (Want::Permit(semaphore), None),
             (Kind::QueueGet | Kind::QueuePut | Kind::QueueJoin, Some(queue)) => (Want::Nothing, self.room(queue)),
             _ => (Want::Nothing, None),
         };
         Raw { kind, object, detail, timed: false, want, frame: Some(frame) }
+    }
+
+    /// The identities of the threads that a program waits for as it ends: all that the module threading, whose
+    /// function frame number `frame` stands in, lists as active and that are no daemons.
+    fn lasting(&self, frame: usize) -> Vec<u64> {
+        let listed = || {
+            let call = self.calls.get(frame)?;
+            let globals = self.python.get(call.raw.address, self.python.layout.frame.globals).ok()??;
+            let active = self.python.item_named(globals, "_active").ok()??;
+            Some(self.python.dict_items(active, MAX_THREADS).ok()?.0)
+        };
+        let lasts = |thread: Addr| {
+            let daemon = self.attribute_of(thread, &["_daemonic", "_Thread__daemonic"])?;
+            let daemon = self.number(daemon)? != 0;
+            Some(!daemon && !self.classes(thread).iter().any(|class| class == "_MainThread"))
+        };
+        let lasting = listed().unwrap_or_default().into_iter().filter(|item| lasts(item.value) == Some(true));
+        lasting.filter_map(|item| self.number(item.key)).collect()
     }
 
     fn thread_name(&self, thread: Addr) -> Option<String> {

@@ -23,7 +23,7 @@ pub fn write(out: &mut dyn Write, target: &Target, locks: &Locks, style: Style) 
         for thread in chain.waiting.iter().filter_map(|index| locks.threads.get(*index)) {
             write_waiting(out, locks, thread)?;
         }
-        write_frames(out, end, "    ", style)?;
+        write_frames(out, end, style)?;
     }
     writeln!(out, "\n{}", style.heading("Threads"))?;
     locks.threads.iter().try_for_each(|thread| write_thread(out, locks, thread, style))
@@ -64,7 +64,7 @@ fn write_deadlock(out: &mut dyn Write, locks: &Locks, one: &Deadlock, number: us
         if let Some(wait) = &member.wait {
             writeln!(out, "    blocked on {}", describe(locks, wait))?;
         }
-        write_frames(out, member, "    ", style)?;
+        write_frames(out, member, style)?;
     }
     if !one.waiting.is_empty() {
         writeln!(out, "  {} for them:", threads_wait(one.waiting.len()))?;
@@ -85,11 +85,19 @@ fn write_waiting(out: &mut dyn Write, locks: &Locks, thread: &Thread) -> io::Res
     writeln!(out, "    {}: {wait}", name(thread))
 }
 
-fn write_frames(out: &mut dyn Write, thread: &Thread, indent: &str, style: Style) -> io::Result<()> {
-    thread.thread.frames.iter().try_for_each(|frame| {
-        write!(out, "{}", indent.get(4..).unwrap_or_default())?;
-        write_frame(out, frame, style)
-    })
+/// The frames of a thread, each with what it has taken and with what it waits for.
+fn write_frames(out: &mut dyn Write, thread: &Thread, style: Style) -> io::Result<()> {
+    for (index, frame) in thread.thread.frames.iter().enumerate() {
+        write_frame(out, frame, style)?;
+        if let Some(wait) = thread.wait.as_ref().filter(|wait| wait.frame == Some(index) && wait.kind != Kind::Call) {
+            writeln!(out, "      - waits for {}", what(wait))?;
+        }
+        for hold in thread.holds.iter().filter(|hold| hold.frame == index) {
+            let word = if hold.proved { "holds" } else { "possibly holds" };
+            writeln!(out, "      - {word} {}", object(&hold.object))?;
+        }
+    }
+    Ok(())
 }
 
 fn write_thread(out: &mut dyn Write, locks: &Locks, thread: &Thread, style: Style) -> io::Result<()> {

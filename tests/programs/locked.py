@@ -7,6 +7,7 @@ Nobody waits for long who is not told of; what waits without being named in `wai
 """
 import contextlib
 import logging
+import multiprocessing
 import os
 import socket
 import subprocess
@@ -171,6 +172,31 @@ def attribute_locks():
 
 def generator_locks():
     attributes("take_locked")
+
+
+def stacked_locks():
+    """Blocks of an ExitStack."""
+    if sys.version_info < (3, 8):
+        truth.skip("keeps no bound methods")
+
+    def take(meeting, first, second):
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(first)
+            meeting.meet()
+            stack.enter_context(second)
+    circle(take, "lock", [LOCK_A, LOCK_B])
+
+
+def timed_locks():
+    """A circle that ends by itself."""
+    if truth.PY2:
+        truth.skip("acquires nothing with a timeout")
+
+    def take(meeting, first, second):
+        with first:
+            meeting.meet()
+            second.acquire(timeout=86400)
+    circle(take, "lock", [LOCK_A, LOCK_B])
 
 
 def conditions():
@@ -422,9 +448,24 @@ def kinds():
     process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=True)
     KEEP.append(process)
     start("process", "process", process.wait)
+    shared = multiprocessing.Lock()
+
+    def hold_shared():
+        with shared:
+            os.read(truth.gate, 1)
+    truth.start("sharer", hold_shared)
+    truth.wait_blocked([truth.native_id(one.ident) for one in threading.enumerate() if one.name == "sharer"])
+    start("shared", "shared-lock", shared.acquire, object=shared._semlock, owners=[proved("sharer")])
+    KEEP.append(shared)
     KEEP.extend(os.pipe())
     start("call", "call", os.read, KEEP[-2], 1)
     KEEP.extend([condition, event, semaphore, empty, full, undone, ranked, inner])
+
+
+def in_read(pid):
+    """Whether a process waits in the system call that it reads its standard input by."""
+    with open("/proc/%d/syscall" % pid) as file:
+        return file.read().startswith("0 0x0 ")
 
 
 def ends():
@@ -437,7 +478,10 @@ def ends():
     truth.start("reads", os.read, back[0], 1)
     DETAILS["reads"] = "can be written by process %d (cat)" % process.pid
     truth.start("child", process.wait)
-    DETAILS["child"] = "process %d (cat)" % process.pid
+    while not in_read(process.pid):
+        time.sleep(0.001)
+    DETAILS["child"] = "process %d (cat), which is in read on fd 0, a pipe which can be written by " \
+        "this process itself" % process.pid
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(1)
