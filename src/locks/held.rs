@@ -38,6 +38,8 @@ pub struct Tables(RefCell<HashMap<u64, Rc<[Handler]>>>);
 const MAX_BLOCKS: usize = 20;
 /// A longer table is garbage.
 const MAX_TABLE: usize = 16 << 20;
+/// No code object has more names.
+const MAX_NAMES: usize = 10_000;
 /// Context managers within generators within context managers.
 const MAX_NESTING: usize = 4;
 /// Of one thread so many locks are told.
@@ -97,7 +99,19 @@ impl Search<'_> {
     /// What one frame holds, innermost first, and whether that is certain.
     fn in_frame(&self, call: &Call, nesting: usize) -> Vec<(Addr, bool)> {
         let depths = self.depths(call);
-        depths.into_iter().filter_map(|depth| self.manager(call, depth)).flat_map(|m| self.of(m, nesting)).collect()
+        let managers = depths.into_iter().filter_map(|depth| self.manager(call, depth));
+        let held: Vec<(Addr, bool)> = managers.flat_map(|manager| self.of(manager, nesting)).collect();
+        // Who gives something back within a block may have given back just this.
+        let certain = held.is_empty() || !self.releases(call);
+        held.into_iter().map(|(lock, sure)| (lock, sure && certain)).collect()
+    }
+
+    /// Whether the code of a call releases anything itself.
+    fn releases(&self, call: &Call) -> bool {
+        let python = &self.scene.python;
+        let names = python.get(call.code.address, python.layout.code.names).ok().flatten();
+        let names = names.and_then(|names| python.tuple_items(names, MAX_NAMES).ok());
+        names.is_some_and(|(names, _)| names.into_iter().flatten().any(|name| python.is_named(name, "release")))
     }
 
     /// How many values lay on the stack as the blocks were entered in which the frame stands, innermost first.

@@ -41,15 +41,15 @@ impl All<'_> {
         })
     }
 
-    /// The locks that keep no account of who holds them, that a thread waits for, and that none holds by a
-    /// block.
+    /// The locks that keep no account of who holds them, that a thread waits for, and that none is sure to hold
+    /// by a block.
     pub fn unaccounted(&self) -> HashSet<Addr> {
         let waits = self.threads.iter().filter_map(|thread| thread.seen.raw.as_ref());
         let wanted = waits.filter_map(|raw| match raw.want {
             Want::Lock(lock) | Want::Permit(lock) => Some(lock),
             _ => None,
         });
-        wanted.filter(|lock| self.by_block(*lock).is_empty()).collect()
+        wanted.filter(|lock| !self.by_block(*lock).iter().any(|owner| matches!(owner, Owner::Proved(_)))).collect()
     }
 
     /// Those who have to act before the wait `raw` of thread number `waiter` ends.
@@ -148,7 +148,8 @@ impl All<'_> {
             [] => {}
         }
         let mut seeming = blocks;
-        seeming.extend(self.by_acquire(lock));
+        let known: Vec<usize> = seeming.iter().filter_map(thread_of).collect();
+        seeming.extend(self.by_acquire(lock).into_iter().filter(|o| thread_of(o).is_none_or(|t| !known.contains(&t))));
         if seeming.is_empty() { vec![Owner::Unknown { forked: self.forked }] } else { seeming }
     }
 
@@ -169,6 +170,13 @@ impl All<'_> {
         // Where there may be more workers, one that is yet to start may take it.
         let all = queue.most.is_some_and(|most| workers.len() as u64 >= most);
         workers.into_iter().map(|worker| if all { Owner::Proved(worker) } else { Owner::Possible(worker) }).collect()
+    }
+}
+
+fn thread_of(owner: &Owner) -> Option<usize> {
+    match owner {
+        Owner::Proved(holder) | Owner::Possible(holder) => Some(holder.thread),
+        Owner::Gone(_) | Owner::Unknown { .. } => None,
     }
 }
 

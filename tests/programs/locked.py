@@ -380,6 +380,30 @@ def chain():
     waits("wants", "lock", LOCK_B, [proved("takes")])
 
 
+def given_back():
+    """A block that gives its lock back before its end."""
+    def gives_back():
+        with LOCK_A:
+            LOCK_A.release()
+            meeting.meet()
+            os.read(truth.gate, 1)
+
+    def takes():
+        meeting.meet()
+        LOCK_A.acquire()
+        second.meet()
+        os.read(truth.gate, 1)
+
+    def wants():
+        second.meet()
+        with LOCK_A:
+            pass
+    meeting, second = Meeting(2), Meeting(2)
+    for function in gives_back, takes, wants:
+        truth.start(function.__name__, function)
+    waits("wants", "lock", LOCK_A, [possible("gives_back"), possible("takes")])
+
+
 def kinds():
     """One thread in each kind of wait; none in a circle."""
     def start(name, kind, function, *args, **options):
@@ -462,10 +486,10 @@ def kinds():
     KEEP.extend([condition, event, semaphore, empty, full, undone, ranked, inner])
 
 
-def in_read(pid):
-    """Whether a process waits in the system call that it reads its standard input by."""
+def in_call(pid, call):
+    """Whether a process waits in a system call that the kernel shows so."""
     with open("/proc/%d/syscall" % pid) as file:
-        return file.read().startswith("0 0x0 ")
+        return file.read().startswith(call)
 
 
 def ends():
@@ -478,10 +502,16 @@ def ends():
     truth.start("reads", os.read, back[0], 1)
     DETAILS["reads"] = "can be written by process %d (cat)" % process.pid
     truth.start("child", process.wait)
-    while not in_read(process.pid):
+    while not in_call(process.pid, "0 0x0 "):
         time.sleep(0.001)
     DETAILS["child"] = "process %d (cat), which is in read on fd 0, a pipe which can be written by " \
         "this process itself" % process.pid
+    full = subprocess.Popen(["yes"], stdout=subprocess.PIPE, close_fds=True)
+    while not in_call(full.pid, "1 0x1 "):
+        time.sleep(0.001)
+    truth.start("full", full.wait)
+    DETAILS["full"] = "process %d (yes), which is in write on fd 1, a pipe which can be read by " \
+        "this process itself" % full.pid
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(1)
@@ -491,7 +521,7 @@ def ends():
     DETAILS["receives"] = "tcp %s:%d, peer %s:%d" % (server.getsockname() + peer)
     truth.start("accepts", listener.accept)
     DETAILS["accepts"] = "tcp %s:%d" % listener.getsockname()
-    KEEP.extend([process, listener, client, server, to, back])
+    KEEP.extend([process, full, listener, client, server, to, back])
 
 
 def buffered():
@@ -508,6 +538,9 @@ def buffered():
 def main():
     globals()[sys.argv[1]]()
     truth.tell_and_wait(with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES, details=DETAILS)
+    for one in KEEP:
+        if isinstance(one, subprocess.Popen) and one.poll() is None:
+            one.kill()
     os._exit(0)
 
 
