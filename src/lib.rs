@@ -6,6 +6,7 @@ pub mod disassembly;
 pub mod error;
 pub mod inspection;
 pub mod layout;
+pub mod locks;
 pub mod memory;
 pub mod objects;
 pub mod os;

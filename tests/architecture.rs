@@ -22,6 +22,7 @@ const ROOMS: &[&[&str]] = &[
     &["inspection"],
     &["state"],
     &["disassembly"],
+    &["locks"],
     &["profile"],
     &["sampling"],
     &["output"],

@@ -82,6 +82,9 @@ const DISASSEMBLED: &[&str] = &["disassembled"];
 /// Programs of `tests/tasks.rs`.
 const TASKS: &[&str] = &["async_tasks"];
 
+/// Programs of `tests/locks.rs`.
+const LOCKS: &[&str] = &["locked", "ordered_locks"];
+
 /// No program is forgotten.
 #[test]
 fn every_program_is_tested() {
@@ -90,7 +93,7 @@ fn every_program_is_tested() {
         .filter_map(|file| file.unwrap().file_name().to_str()?.strip_suffix(".py").map(str::to_owned))
         .filter(|name| !matches!(name.as_str(), "truth" | "calltree"))
         .collect();
-    let own = [OWN, RECORDED, INSPECTED, STATE, DISASSEMBLED, TASKS].concat();
+    let own = [OWN, RECORDED, INSPECTED, STATE, DISASSEMBLED, TASKS, LOCKS].concat();
     let mut tested: Vec<&str> = STILL.iter().copied().chain(own).collect();
     names.sort();
     tested.sort_unstable();

@@ -5,10 +5,11 @@ use crate::cli::common::{Own, Reading, Shown, parse_target};
 use crate::cli::terminal::Talk;
 use crate::cli::{Outcome, found, terminal};
 use crate::error::{Kind, Result};
+use crate::locks::{self, Locks};
 use crate::objects::Limits;
 use crate::os;
 use crate::output::{dump_json, dump_text};
-use crate::stacks::{self, Options};
+use crate::stacks::{self, Options, Pausing};
 use crate::target::{Target, UserTable};
 
 /// Print the stack of every thread, now
@@ -61,10 +62,11 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
                 if !dump.is_complete() {
                     outcome = Outcome::Partial;
                 }
+                let locks = waits(&target, &dump);
                 if args.shown.json {
-                    documents.push(dump_json::document(&target, &dump));
+                    documents.push(dump_json::document(&target, &dump, &locks));
                 } else {
-                    show_text(args, &target, &dump, !found)?;
+                    show_text(args, &target, (&dump, &locks), !found)?;
                 }
                 found = true;
             }
@@ -101,19 +103,25 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
 fn one(args: &Args, talk: Talk, table: Option<&UserTable>, options: &Options) -> Result<Outcome> {
     let target = found::attach(talk, args.pid, table)?;
     let dump = found::dump(talk, &target, options);
+    let locks = waits(&target, &dump);
     if args.shown.json {
-        terminal::document(&dump_json::document(&target, &dump))?;
+        terminal::document(&dump_json::document(&target, &dump, &locks))?;
     } else {
-        show_text(args, &target, &dump, true)?;
+        show_text(args, &target, (&dump, &locks), true)?;
     }
     Ok(if dump.is_complete() { Outcome::Complete } else { Outcome::Partial })
 }
 
-fn show_text(args: &Args, target: &Target, dump: &stacks::Dump, first: bool) -> Result<()> {
+/// What the threads of `dump` wait for. No thread is stopped for it.
+fn waits(target: &Target, dump: &stacks::Dump) -> Locks {
+    locks::read(target, dump, locks::Options { pausing: Pausing::Never, waits_only: true })
+}
+
+fn show_text(args: &Args, target: &Target, seen: (&stacks::Dump, &Locks), first: bool) -> Result<()> {
     terminal::data(|out| {
         if !first {
             writeln!(out)?;
         }
-        dump_text::write(out, target, dump, args.shown.color.style())
+        dump_text::write(out, target, seen.0, seen.1, args.shown.color.style())
     })
 }

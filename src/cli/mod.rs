@@ -6,6 +6,7 @@ mod doctor;
 mod dump;
 mod found;
 mod inspect;
+mod locks;
 mod offsets;
 mod ps;
 mod record;
@@ -46,6 +47,7 @@ impl Arguments {
 #[derive(Subcommand, Debug)]
 enum Command {
     Dump(dump::Args),
+    Locks(locks::Args),
     Dis(dis::Args),
     Record(record::Args),
     Report(report::Args),
@@ -90,6 +92,7 @@ pub fn run() -> u8 {
 fn carry_out(command: &Command, talk: Talk) -> Result<Outcome> {
     match command {
         Command::Dump(args) => dump::run(args, talk),
+        Command::Locks(args) => locks::run(args, talk),
         Command::Dis(args) => dis::run(args, talk),
         Command::Record(args) => record::run(args, talk),
         Command::Report(args) => report::run(args, talk),

@@ -1,20 +1,21 @@
 //! A dump as JSON: the schema of docs/json.md. Fields are added, never renamed.
 
 use crate::error::Error;
+use crate::locks::Locks;
 use crate::objects::{Scalar, Value};
-use crate::output::{kind, read, state};
+use crate::output::{kind, locks_json, locks_text, read, state};
 use crate::python::End;
 use crate::stacks::{BlockedOn, Dump, Frame, Local, Thread};
 use crate::target::Target;
 use serde_json::{Value as Json, json};
 
-/// The document for `dump` of `target`.
-pub fn document(target: &Target, dump: &Dump) -> Json {
+/// The document for `dump` of `target`, with what its threads wait for as `locks` has it.
+pub fn document(target: &Target, dump: &Dump, locks: &Locks) -> Json {
     let interpreters: Vec<Json> = dump
         .interpreters
         .iter()
         .map(|interpreter| {
-            let threads: Vec<Json> = interpreter.threads.iter().map(thread).collect();
+            let threads: Vec<Json> = interpreter.threads.iter().map(|one| thread(one, locks)).collect();
             json!({"id": interpreter.id, "threads": threads})
         })
         .collect();
@@ -25,6 +26,7 @@ pub fn document(target: &Target, dump: &Dump) -> Json {
         "complete": dump.is_complete(),
         "problems": dump.problems,
         "interpreters": interpreters,
+        "deadlocks": locks_json::deadlocks(locks),
     })
 }
 
@@ -64,7 +66,13 @@ pub fn python(target: &Target) -> Json {
     })
 }
 
-fn thread(thread: &Thread) -> Json {
+fn thread(thread: &Thread, locks: &Locks) -> Json {
+    let mut blocked_on = thread.blocked_on.as_ref().map(blocked_on);
+    if let Some(Json::Object(fields)) = &mut blocked_on {
+        let wait =
+            locks.wait_of(thread).and_then(|known| known.wait.as_ref()).filter(|wait| locks_text::says_more(wait));
+        fields.insert("wait".to_owned(), json!(wait.map(|wait| locks_json::wait(locks, wait))));
+    }
     let end = match &thread.end {
         End::Root => "root",
         End::Unreadable(_) => "unreadable",
@@ -83,7 +91,7 @@ fn thread(thread: &Thread) -> Json {
         "comm": thread.comm,
         "state": state(thread),
         "gil": thread.gil,
-        "blocked_on": thread.blocked_on.as_ref().map(blocked_on),
+        "blocked_on": blocked_on,
         "at_prompt": thread.at_prompt,
         "read": read(thread.read),
         "frames": frames,
@@ -105,7 +113,7 @@ pub(super) fn blocked_on(blocked_on: &BlockedOn) -> Json {
     })
 }
 
-fn frame(frame: &Frame) -> Json {
+pub(super) fn frame(frame: &Frame) -> Json {
     let position = frame.position;
     let locals = frame.locals.as_ref().map(|locals| locals.variables.iter().map(local).collect::<Vec<_>>());
     json!({

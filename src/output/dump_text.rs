@@ -1,14 +1,23 @@
 //! A dump for people: innermost frame first.
 
+use crate::locks::Locks;
 use crate::objects::Value;
-use crate::output::{Style, escape, kind, read, state};
+use crate::output::{Style, escape, kind, locks_text, read, state};
 use crate::python::{End, VariableKind};
 use crate::stacks::{BlockedOn, Dump, Frame, Interpreter, Read, State, Thread};
 use crate::target::Target;
 use std::io::{self, Write};
 
-/// Writes `dump` of `target` to `out`.
-pub fn write(out: &mut dyn Write, target: &Target, dump: &Dump, style: Style) -> io::Result<()> {
+/// Writes `dump` of `target` to `out`, with what its threads wait for as `locks` has it.
+pub fn write(out: &mut dyn Write, target: &Target, dump: &Dump, locks: &Locks, style: Style) -> io::Result<()> {
+    write_head(out, target, &dump.problems, style)?;
+    let label = dump.interpreters.len() > 1;
+    dump.interpreters.iter().try_for_each(|interpreter| write_interpreter(out, interpreter, locks, label, style))?;
+    locks_text::write_deadlocks(out, locks, style)
+}
+
+/// Which process and which Python it is, and what could not be read.
+pub(super) fn write_head(out: &mut dyn Write, target: &Target, problems: &[String], style: Style) -> io::Result<()> {
     let process = &target.process;
     writeln!(out, "{}", style.heading(format!("Process {}: {}", process.pid, escape(&process.command_brief()))))?;
     let flavour = match target.layout.flavour {
@@ -17,29 +26,35 @@ pub fn write(out: &mut dyn Write, target: &Target, dump: &Dump, style: Style) ->
     };
     let path = target.module.path();
     writeln!(out, "CPython {}{flavour} ({})", target.layout.version, escape(&path.to_string_lossy()))?;
-    for problem in &dump.problems {
+    for problem in problems {
         writeln!(out, "{}", style.bad(format!("note: {}", escape(problem))))?;
-    }
-    for interpreter in &dump.interpreters {
-        write_interpreter(out, interpreter, dump.interpreters.len() > 1, style)?;
     }
     Ok(())
 }
 
-fn write_interpreter(out: &mut dyn Write, interpreter: &Interpreter, label: bool, style: Style) -> io::Result<()> {
+fn write_interpreter(
+    out: &mut dyn Write,
+    interpreter: &Interpreter,
+    locks: &Locks,
+    label: bool,
+    style: Style,
+) -> io::Result<()> {
     if label {
         let kind = if interpreter.id == 0 { " (main)" } else { "" };
         writeln!(out, "\n{}", style.heading(format!("Interpreter {}{kind}", interpreter.id)))?;
     }
-    interpreter.threads.iter().try_for_each(|thread| write_thread(out, thread, style))
+    interpreter.threads.iter().try_for_each(|thread| write_thread(out, thread, locks, style))
 }
 
-fn write_thread(out: &mut dyn Write, thread: &Thread, style: Style) -> io::Result<()> {
+fn write_thread(out: &mut dyn Write, thread: &Thread, locks: &Locks, style: Style) -> io::Result<()> {
     let id = thread.native_id.map_or_else(|| format!("{:#x}", thread.id), |id| id.to_string());
     let name = thread.name.as_ref().or(thread.comm.as_ref());
     let name = name.map_or_else(String::new, |name| format!(" \"{}\"", escape(name)));
     let heading = style.heading(format!("Thread {id}{name}"));
     writeln!(out, "\n{heading}: {}{}", describe_state(thread), how_read(thread, style))?;
+    if let Some(wait) = locks.wait_of(thread).and_then(|known| locks_text::describe_wait(locks, known)) {
+        writeln!(out, "    {}", style.name(format!("blocked on {wait}")))?;
+    }
     if thread.at_prompt {
         writeln!(out, "    {}", style.quiet("at the interactive prompt"))?;
     } else if thread.frames.is_empty() && thread.end == End::Root && thread.read != Read::Undecided {
@@ -93,7 +108,7 @@ fn how_read(thread: &Thread, style: Style) -> String {
     }
 }
 
-fn write_frame(out: &mut dyn Write, frame: &Frame, style: Style) -> io::Result<()> {
+pub(super) fn write_frame(out: &mut dyn Write, frame: &Frame, style: Style) -> io::Result<()> {
     let name = frame.code.qualname.as_ref().unwrap_or(&frame.code.name);
     let line = frame.position.line.map_or_else(String::new, |line| format!(":{line}"));
     let place = format!("({}{line})", escape(&frame.code.filename));

@@ -16,6 +16,8 @@ pub mod inspect_json;
 pub mod inspect_text;
 pub mod jsonl;
 mod lanes;
+pub mod locks_json;
+pub mod locks_text;
 pub mod otlp;
 mod places;
 pub mod pprof;

@@ -33,6 +33,9 @@ fn each(damage: &str, check: impl Fn(&Answer, &str)) {
         assert_eq!((&whole["end"], names(whole)), (&"root".into(), vec!["main".to_owned(), "<module>".to_owned()]));
         let pid = target.pid.to_string();
         let text = run(["dump", &pid]).ended(4).out;
+        // What a thread waits for is found in what there is of it.
+        let locks = run(["locks", &pid, "--json"]).ended(0).json();
+        assert_eq!(locks["threads"].as_array().map(Vec::len), Some(2), "{locks:#}");
         check(&answer, &text);
     }
 }

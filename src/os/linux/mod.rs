@@ -3,6 +3,7 @@
 mod births;
 mod clock;
 mod denied;
+mod ends;
 mod files;
 mod maps;
 mod memory;
@@ -16,6 +17,7 @@ mod threads;
 pub use births::{Births, is_process, share_memory};
 pub use clock::{allow_many_files, kernel, now, own_processor_time, processor_time, sleep_precisely};
 pub use denied::{access, denied, hints as denied_hints};
+pub use ends::{PipeEnds, Socket, inode, pipe_ends, sockets};
 pub use files::{FileBytes, in_folder_of, in_root_of, open_mapping, read_file};
 pub use maps::{Mapping, maps, parse_maps};
 pub use memory::{ReadFailure, RemoteMemory};
