@@ -22,6 +22,7 @@ mod records;
 mod sequences;
 mod sets;
 mod strings;
+mod tables;
 mod uuids;
 mod views;
 
@@ -116,6 +117,8 @@ pub const PRINTERS: &[Printer] = &[
     exact_numbers::FRACTION,
     uuids::PRINTER,
     file_paths::PRINTER,
+    tables::FRAME,
+    tables::SERIES,
     records::NAMED_TUPLE,
     records::STRUCT_SEQUENCE,
     enums::PRINTER,
