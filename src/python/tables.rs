@@ -52,6 +52,9 @@ impl Python<'_> {
         let mut table = DataTable { rows, labels, columns: Vec::new(), width, bytes: Some(0), first: None };
         for block in blocks {
             self.add_block(&mut table, block, None)?;
+            if table.columns.len() as u64 > MAX_COLUMNS {
+                return Err(Fault::Implausible(address, "the columns of a table"));
+            }
         }
         table.columns.sort();
         Ok(table)

@@ -50,8 +50,8 @@ impl Types {
     fn has(self, python: &Python<'_>, subject: &Subject) -> bool {
         match self {
             Self::Named(names) => {
-                let heap = subject.flags.has(flag::HEAPTYPE);
-                names.iter().any(|name| *name == subject.tp_name && (!heap || name.contains('.')))
+                names.contains(&subject.tp_name.as_str())
+                    && python.c_type_name(subject.class).is_ok_and(|name| name.is_some())
             }
             Self::Flagged(bits) => subject.flags.has(bits),
             Self::Classes(classes) => {
