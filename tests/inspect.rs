@@ -48,6 +48,9 @@ fn differences(name: &str, told: &Value, seen: &Value) -> Problems {
     if !seen["gc"]["tracked"].is_null() {
         same("being tracked", &told["tracked"], &seen["gc"]["tracked"]);
     }
+    if !told["generation"].is_null() {
+        same("generation", &told["generation"], &seen["gc"]["generation"]);
+    }
     if !told["refcnt"].is_null() {
         same("count of references", &told["refcnt"], &seen["refcnt"]);
     }
@@ -133,8 +136,13 @@ fn values_are_written_as_they_write_themselves() {
         };
         let missing: Vec<&str> =
             program.extra()["missing"].as_array().into_iter().flatten().filter_map(|m| m[0].as_str()).collect();
+        let paths = program.extra()["paths"].as_object().expect("extra.paths is an object");
+        let of_exceptions = |(path, text): (&String, &Value)| match object(program, path, &wide) {
+            Ok(seen) if seen["repr"] == *text => None,
+            seen => Some(format!("{path} is {text}, pitviper says {seen:?}")),
+        };
         println!("{}: {} values, missing: {missing:?}", python.name, values.len());
-        values.iter().filter_map(check).collect()
+        values.iter().filter_map(check).chain(paths.iter().filter_map(of_exceptions)).collect()
     });
 }
 
@@ -143,7 +151,8 @@ fn values_are_written_as_they_write_themselves() {
 #[test]
 fn hostile_objects_are_bounded_and_marked() {
     const MEMORY: &str = "ulimit -v 1000000 && exec \"$@\"";
-    const TIME: Duration = Duration::from_secs(20);
+    // On a machine that is busy otherwise; alone it is two seconds.
+    const TIME: Duration = Duration::from_secs(60);
     const MUCH: &[&str] = &["--json", "--depth=20", "--items=1000000", "--width=4000000"];
     everywhere("hostile", &[], |_, program| {
         let pid = program.pid().to_string();
@@ -163,17 +172,18 @@ fn hostile_objects_are_bounded_and_marked() {
             }
         };
         let extra = program.extra();
+        let asked_much = ["big[text]", "big[dict]", "big[object]", "deep[list]", "deep[object]", "broken[noise]"];
         for (path, says) in extra["huge"].as_object().expect("extra.huge is an object") {
             check(path, &[], 0, says.as_str().unwrap_or_default());
-            if !path.starts_with("big")
-                || ["big[text]", "big[dict]", "big[deque]", "big[object]"].contains(&path.as_str())
-            {
+            if asked_much.contains(&path.as_str()) {
                 check(path, MUCH, 0, "");
             }
         }
         for path in extra["broken"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             check(path, &[], 4, "not all could be read");
-            check(path, MUCH, 4, "\"complete\":false");
+            if asked_much.contains(&path) {
+                check(path, MUCH, 4, "\"complete\":false");
+            }
         }
         for path in extra["gone"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             check(path, &[], 1, "is no object");
@@ -400,6 +410,16 @@ fn chains_and_generators_are_followed() {
             if python.since(3, 0) { &["ValueError", "KeyError"] } else { &["exceptions.ValueError"] };
         if types != expected {
             problems.push(format!("the chain of exceptions is {types:?}"));
+        }
+        if python.since(3, 0) {
+            match object(program, "chained[0]", &["--depth=0"]) {
+                Ok(seen) if seen["generator"]["await_chain"] == program.extra()["chain"] => {}
+                seen => problems.push(format!("those that wait are {}: {seen:?}", program.extra()["chain"])),
+            }
+        }
+        match object(program, "Base", &["--depth=0"]) {
+            Ok(seen) if seen["class"]["subclasses"] == serde_json::json!(["__main__.Plain"]) => {}
+            seen => problems.push(format!("the classes that derive from Base: {seen:?}")),
         }
         match object(program, "things[generator]", &[]) {
             Ok(seen) if seen["generator"]["state"] == "suspended" && seen["generator"]["line"].is_u64() => {}

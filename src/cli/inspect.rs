@@ -159,7 +159,7 @@ fn look(args: &Args, target: &Target, printers: Option<&'static OwnPrinters>) ->
     let place = resolver.resolve(&args.path)?;
     let limits =
         Limits { depth: if args.tree { 0 } else { args.depth }, items: args.items, width: args.width, printers };
-    let mut inspector = Inspector::new(python, &codes, limits);
+    let mut inspector = Inspector::new(python, &codes, limits).with_collector(resolver.collector());
     let tree = if args.tree { Some(tree(args, &python, &place)?) } else { None };
     Ok(Answer { tree, ..describe(args, &python, &codes, &resolver, &mut inspector, place) })
 }

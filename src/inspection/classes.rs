@@ -10,6 +10,8 @@ pub struct ClassFacts {
     pub mro: Vec<(String, Addr)>,
     /// `__bases__`.
     pub bases: Vec<(String, Addr)>,
+    /// `__subclasses__()`, by qualified name; `None` where these are kept elsewhere (static types of 3.12+).
+    pub subclasses: Option<Vec<String>>,
     /// `type(cls)`.
     pub metatype: Option<String>,
     /// `__basicsize__`, `__itemsize__`, `__dictoffset__`, `__weakrefoffset__`, in bytes.
@@ -68,6 +70,7 @@ pub fn class_facts(python: &Python<'_>, class: Addr) -> Result<ClassFacts> {
     Ok(ClassFacts {
         mro: python.mro(class)?.into_iter().map(named).collect(),
         bases,
+        subclasses: subclasses(python, class),
         metatype: python.type_of(class).ok().map(|metatype| qualified(python, metatype)),
         basicsize: python.get(class, layout.basicsize)?,
         itemsize: python.get(class, layout.itemsize)?,
@@ -79,6 +82,28 @@ pub fn class_facts(python: &Python<'_>, class: Addr) -> Result<ClassFacts> {
         getset: getset(python, class)?,
         methods: methods(python, class)?,
     })
+}
+
+/// Weak references to the classes that derive from `class`: values of a dict, before 3.4 a list.
+fn subclasses(python: &Python<'_>, class: Addr) -> Option<Vec<String>> {
+    /// The classes of a large program.
+    const MAX_SUBCLASSES: usize = 100_000;
+    // A small number is no pointer (`_Py_TPFLAGS_STATIC_BUILTIN`, 3.12+).
+    const FIRST_PAGE: u64 = 4096;
+    let kept = match python.get(class, python.layout.type_object.subclasses).ok()? {
+        None => return Some(Vec::new()),
+        Some(kept) if kept.get() < FIRST_PAGE => return None,
+        Some(kept) => kept,
+    };
+    let references: Vec<Addr> = if python.type_flags(kept).ok()?.has(flag::DICT_SUBCLASS) {
+        let (items, _) = python.dict_items(kept, MAX_SUBCLASSES).ok()?;
+        items.into_iter().map(|item| item.value).collect()
+    } else {
+        python.list_items(kept, MAX_SUBCLASSES).ok()?.0.into_iter().flatten().collect()
+    };
+    let referent = |at: Addr| python.get(at, python.layout.weak_ref.object).ok().flatten();
+    let is_class = |at: &Addr| python.type_flags(*at).is_ok_and(|flags| flags.has(flag::TYPE_SUBCLASS));
+    Some(references.into_iter().filter_map(referent).filter(is_class).map(|at| qualified(python, at)).collect())
 }
 
 /// The name of a class with its module.

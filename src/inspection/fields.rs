@@ -65,7 +65,7 @@ pub fn raw_fields(python: &Python<'_>, address: Addr) -> Result<Vec<RawField>> {
     let class = python.type_of(address)?;
     let mut structures = vec!["object"];
     for class in python.mro(class)? {
-        let name = python.tp_name(class).unwrap_or_default();
+        let name = python.c_type_name(class).ok().flatten().unwrap_or_default();
         structures.extend(STRUCTS.iter().filter(|(of, _)| *of == name).map(|(_, structure)| *structure));
     }
     let sized =

@@ -19,10 +19,54 @@ pub struct GeneratorState {
     pub position: Position,
     /// What it waits for: `gi_yieldfrom`, `cr_await`, `ag_await`.
     pub awaits: Option<Addr>,
+    /// `__name__` of its code.
+    pub name: Option<String>,
+    /// All that it waits for, one for the other, itself first: name (of what is no generator its type), line, `f_lasti`.
+    pub chain: Vec<Waiting>,
+}
+
+/// One of those that wait for one another.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Waiting {
+    /// The name of its code; of what is no generator that of its type.
+    pub name: String,
+    /// The line it is in.
+    pub line: Option<i64>,
+    /// `f_lasti`.
+    pub lasti: Option<i64>,
+}
+
+/// Longer chains of generators that wait for one another are loops.
+const MAX_CHAIN: usize = 1000;
+
+/// What the generator at `address` is, and what it waits for; `None` if it is none.
+pub fn generator(python: &Python<'_>, codes: &CodeCache, address: Addr) -> Option<GeneratorState> {
+    let mut state = one(python, codes, address)?;
+    let waiting = |state: &GeneratorState| Waiting {
+        name: state.name.clone().unwrap_or_else(|| "?".to_owned()),
+        line: state.position.line,
+        lasti: state.lasti,
+    };
+    let mut chain = vec![waiting(&state)];
+    let mut next = state.awaits;
+    while let Some(at) = next.filter(|_| chain.len() < MAX_CHAIN) {
+        let inner = one(python, codes, at);
+        chain.push(inner.as_ref().map_or_else(
+            || Waiting {
+                name: python.type_of(at).and_then(|class| python.type_name(class)).unwrap_or_else(|_| "?".to_owned()),
+                line: None,
+                lasti: None,
+            },
+            waiting,
+        ));
+        next = inner.and_then(|inner| inner.awaits);
+    }
+    state.chain = chain;
+    Some(state)
 }
 
 /// How far the generator at `address` has come; `None` if it is none.
-pub fn generator(python: &Python<'_>, codes: &CodeCache, address: Addr) -> Option<GeneratorState> {
+fn one(python: &Python<'_>, codes: &CodeCache, address: Addr) -> Option<GeneratorState> {
     let name = python.tp_name(python.type_of(address).ok()?).ok()?;
     if !matches!(name.as_str(), "generator" | "coroutine" | "async_generator") {
         return None;
@@ -44,7 +88,9 @@ pub fn generator(python: &Python<'_>, codes: &CodeCache, address: Addr) -> Optio
         _ => Position::default(),
     };
     let awaits = frame.filter(|_| state == Some("suspended")).and_then(|frame| awaited(python, address, &frame));
-    Some(GeneratorState { state, code, frame, lasti, position, awaits })
+    let name = code.and_then(|code| python.get(code, python.layout.code.name).ok().flatten());
+    let name = name.and_then(|name| python.name(name).ok());
+    Some(GeneratorState { state, code, frame, lasti, position, awaits, name, chain: Vec::new() })
 }
 
 fn state(python: &Python<'_>, address: Addr, frame: Option<&RawFrame>) -> Option<&'static str> {
@@ -120,9 +166,10 @@ fn top_of_stack(python: &Python<'_>, frame: &RawFrame) -> Option<Addr> {
         }
         _ => return None,
     };
-    let last = end.before(8)?;
-    if last < first {
-        return None;
-    }
-    python.untag(python.memory.pointer(last).ok()?)
+    let value = |words: u64| {
+        let at = end.before(words * 8).filter(|at| *at >= first)?;
+        python.untag(python.memory.pointer(at).ok()?)
+    };
+    // From 3.15 on an iterator has a null, or where it is, above it (`null_or_index`, Python/bytecodes.c).
+    value(1).or_else(|| value(2))
 }

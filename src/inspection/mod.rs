@@ -14,7 +14,7 @@ mod syntax;
 pub use classes::{CMember, ClassFacts, Slot};
 pub use facts::Fact;
 pub use fields::{RawField, raw_fields};
-pub use generators::GeneratorState;
+pub use generators::{GeneratorState, Waiting};
 pub use node::{Child, ChildKind, Inspector, Limits, Link, Node};
 pub use syntax::{SyntaxTree, syntax_tree};
 

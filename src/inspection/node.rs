@@ -8,7 +8,7 @@ use crate::inspection::size::size_of;
 use crate::inspection::{References, is_tracked, references};
 use crate::objects::{self, OwnPrinters, Value, describe};
 use crate::paths::{is_a, module_dict};
-use crate::python::{CodeCache, Part, Python, flag};
+use crate::python::{CodeCache, Collector, Part, Python, flag};
 use std::cell::Cell;
 use std::collections::HashSet;
 
@@ -35,6 +35,8 @@ const MAX_TEXT: usize = 64 << 20;
 const MAX_DEPTH: u32 = 64;
 /// Slots of the table of an `OrderedDict` that are looked at.
 const MAX_SLOTS: u64 = 1 << 22;
+/// How far a list of the collector is followed, to find which it is: milliseconds.
+const MAX_STEPS: u64 = 50_000;
 /// Attributes of a module or class that are gone through.
 const MAX_ATTRIBUTES: usize = 100_000;
 
@@ -51,6 +53,8 @@ pub struct Node {
     pub size: Option<u64>,
     /// Whether the garbage collector knows it.
     pub tracked: Option<bool>,
+    /// The collector's generation it is in, 0 for the youngest; told of the first object, where it is soon found.
+    pub generation: Option<u8>,
     /// Plain facts.
     pub facts: Vec<(String, Fact)>,
     /// What it is, if it is a class.
@@ -112,6 +116,7 @@ pub struct Inspector<'p> {
     /// How many more values are shown, and how many more characters of their texts.
     values: usize,
     text: Cell<usize>,
+    collector: Option<Collector>,
 }
 
 impl<'p> Inspector<'p> {
@@ -126,7 +131,13 @@ impl<'p> Inspector<'p> {
             left: MAX_NODES,
             values: MAX_VALUES,
             text: Cell::new(MAX_TEXT),
+            collector: None,
         }
+    }
+
+    /// Tells the generation of the first object, too.
+    pub fn with_collector(self, collector: Option<Collector>) -> Self {
+        Self { collector, ..self }
     }
 
     /// The object at `address`. Never fails: what cannot be read says so.
@@ -156,12 +167,15 @@ impl<'p> Inspector<'p> {
         self.seen.insert(address);
         let class = python.type_of(address);
         let is_class = python.type_flags(address).is_ok_and(|flags| flags.has(flag::TYPE_SUBCLASS));
+        let tracked = is_tracked(&python, address);
+        let collector = self.collector.as_ref().filter(|_| depth == 0 && tracked == Some(true));
         let mut node = Node {
             value: self.brief(address),
             type_name: class.as_ref().map_or_else(|_| "object".to_owned(), |class| qualified(&python, *class)),
             references: references(&python, address).unwrap_or_default(),
             size: size_of(&python, address).ok().flatten(),
-            tracked: is_tracked(&python, address),
+            tracked,
+            generation: collector.and_then(|collector| python.generation_of(collector, address, MAX_STEPS)),
             facts: facts(&python, address).into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
             class: if is_class { class_facts(&python, address).ok() } else { None },
             generator: generator(&python, self.codes, address),

@@ -85,7 +85,7 @@ fn own_size(python: &Python<'_>, address: Addr, class: Addr) -> Result<Option<u6
     let basic = python.get(class, python.layout.type_object.basicsize)?;
     let basic = u64::try_from(basic).unwrap_or(0);
     for base in &mro {
-        let name = python.tp_name(*base)?;
+        let name = python.c_type_name(*base)?.unwrap_or_default();
         let size = match name.as_str() {
             "str" | "unicode" if python.layout.str_object.ascii_size.is_some() => str_size(python, address)?,
             "unicode" => {

@@ -31,7 +31,7 @@ fn node(node: &Node) -> Json {
         "refcnt": node.references.count,
         "immortal": node.references.immortal,
         "size": node.size,
-        "gc": {"tracked": node.tracked},
+        "gc": {"tracked": node.tracked, "generation": node.generation},
         "facts": facts,
         "items": of(ChildKind::Item),
         "attributes": of(ChildKind::Attribute),
@@ -93,6 +93,7 @@ fn class(class: &ClassFacts) -> Json {
     json!({
         "mro": names(&class.mro),
         "bases": names(&class.bases),
+        "subclasses": class.subclasses,
         "metatype": class.metatype,
         "basicsize": class.basicsize,
         "itemsize": class.itemsize,
@@ -109,9 +110,11 @@ fn class(class: &ClassFacts) -> Json {
 fn generator(generator: &GeneratorState) -> Json {
     json!({
         "state": generator.state,
+        "name": generator.name,
         "line": generator.position.line,
         "lasti": generator.lasti,
         "code_addr": generator.code.map(|at| at.to_string()),
         "awaits": generator.awaits.map(|at| at.to_string()),
+        "await_chain": generator.chain.iter().map(|one| json!([one.name, one.line, one.lasti])).collect::<Vec<_>>(),
     })
 }

@@ -32,8 +32,10 @@ fn head(node: &Node) -> String {
     words.extend(references(node.references));
     words.extend(node.size.map(|size| format!("{size} bytes")));
     words.extend(node.value.length.map(|length| format!("length {length}")));
-    if node.tracked == Some(true) {
-        words.push("tracked by the collector".to_owned());
+    match (node.tracked, node.generation) {
+        (Some(true), Some(generation)) => words.push(format!("in generation {generation} of the collector")),
+        (Some(true), None) => words.push("tracked by the collector".to_owned()),
+        _ => {}
     }
     words.join(", ")
 }

@@ -4,7 +4,7 @@ use crate::address::{Addr, Pid};
 use crate::error::{Error, Result};
 use crate::paths::steps::{Attribute, attribute, chain, item, module_dict};
 use crate::paths::{Path, Root, Step};
-use crate::python::{CodeCache, InterpreterState, Part, Python, RawFrame, ThreadState, flag};
+use crate::python::{CodeCache, Collector, InterpreterState, Part, Python, RawFrame, ThreadState, flag};
 use crate::stacks::{self, NativeId, NativeIds, names};
 use crate::target::Target;
 use std::collections::HashMap;
@@ -117,6 +117,11 @@ impl<'p> Resolver<'p> {
             so_far.push_str(&step.to_string());
         }
         Ok(place)
+    }
+
+    /// The garbage collector of the interpreter; `None` where it cannot be found.
+    pub fn collector(&self) -> Option<Collector> {
+        stacks::collector(self.target, &self.python, self.interpreter).ok().flatten()
     }
 
     /// All objects of the class at `class`, or of one that derives from it, that the garbage collector knows.

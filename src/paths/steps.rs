@@ -192,7 +192,7 @@ fn is_int(python: &Python<'_>, address: Addr, wanted: i64) -> bool {
 pub fn is_a(python: &Python<'_>, address: Addr, tp_name: &str) -> bool {
     let class = python.type_of(address).ok();
     let mro = class.and_then(|class| python.mro(class).ok()).unwrap_or_default();
-    mro.into_iter().any(|class| python.tp_name(class).is_ok_and(|name| name == tp_name))
+    mro.into_iter().any(|class| python.c_type_name(class).is_ok_and(|name| name.as_deref() == Some(tp_name)))
 }
 
 /// The object at `address` and those that follow it, each with the link that led there.

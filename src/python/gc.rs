@@ -106,6 +106,23 @@ impl Python<'_> {
         }
     }
 
+    /// The generation of the object at `address`, which `collector` knows: that of the list it is on, found by
+    /// following this to its end. `None` if that takes more than `max` steps, and for the permanent generation.
+    pub fn generation_of(&self, collector: &Collector, address: Addr, max: u64) -> Option<u8> {
+        if self.layout.free_threaded() {
+            return None;
+        }
+        let (next, size) = (self.layout.gc.head_next?, self.layout.gc.head_size?);
+        let mut head = address.before(u64::from(size.0))?;
+        for _ in 0..max {
+            head = Addr::new(self.get(head, next).ok()? & !STATE_BITS)?;
+            if let Some(number) = collector.generations.iter().position(|generation| *generation == head) {
+                return u8::try_from(number).ok();
+            }
+        }
+        None
+    }
+
     /// The objects that `collector` knows, at most `max` of them, and why there are no more, if there ought
     /// to be.
     pub fn gc_objects(&self, collector: &Collector, max: u64) -> crate::python::Partial<Tracked> {
@@ -179,6 +196,9 @@ mod tests {
         assert!(matches!(count(third, 1 << 40), (found, true) if found.len() < 10));
         assert_eq!(count(state + 104, 100), (vec![], true));
         assert_eq!(count(0x50000, 100), (vec![], true));
+        let generation = |at: u64, max| python.generation_of(&collector, Addr::new(at).unwrap(), max);
+        assert_eq!((generation(0x30010, 9), generation(0x30010, 1)), (Some(0), None));
+        assert_eq!(generation(0x40010, 1 << 20), None);
         let all = python.gc_objects(&collector, 100);
         assert_eq!((all.items.first().map(|object| object.generation), all.fault.is_some()), (Some(Some(0)), true));
     }

@@ -248,7 +248,7 @@ impl Python<'_> {
         let class = self.type_of(address)?;
         let mut parts = Vec::new();
         for class in self.mro(class)? {
-            let name = self.tp_name(class).unwrap_or_default();
+            let name = self.c_type_name(class).ok().flatten().unwrap_or_default();
             let known = PARTS.iter().filter(|known| known.types.contains(&name.as_str()));
             for (name, how) in known.flat_map(|known| known.parts) {
                 self.add_part(&mut parts, address, name, how);
@@ -322,7 +322,7 @@ impl Python<'_> {
     }
 
     /// Whether a class statement made the class at `class`: C code leaves `__slots__` out of heap types.
-    pub(super) fn is_python_class(&self, class: Addr) -> bool {
+    pub fn is_python_class(&self, class: Addr) -> bool {
         // What is no heap type ends before its slots would come.
         if !self.flags_of(class).is_ok_and(|flags| flags.has(flag::HEAPTYPE)) {
             return false;

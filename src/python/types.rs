@@ -76,6 +76,15 @@ impl Python<'_> {
         Ok(String::from_utf8_lossy(&self.memory.c_string(at, MAX_TYPE_NAME)?).into_owned())
     }
 
+    /// `tp_name` of the class at `class`, if C code made it: a class of Python code may be called anything. C code
+    /// makes heap types, too, but gives them a name with a point.
+    pub fn c_type_name(&self, class: Addr) -> Result<Option<String>> {
+        let name = self.tp_name(class)?;
+        let of_python =
+            self.flags_of(class)?.has(flag::HEAPTYPE) && (!name.contains('.') || self.is_python_class(class));
+        Ok((!of_python).then_some(name))
+    }
+
     /// `__name__` of the class at `class`.
     pub fn type_name(&self, class: Addr) -> Result<String> {
         let name = self.tp_name(class)?;

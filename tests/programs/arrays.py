@@ -39,6 +39,8 @@ def nested(array):
 
 
 def told(value):
+    if pd is not None and isinstance(value, (pd.DataFrame, pd.Series)):
+        return told_table(value)
     if isinstance(value, np.ndarray):
         return "array(%s, shape=%r, dtype=%s)" % (nested(value), value.shape, value.dtype)
     if isinstance(value, np.dtype):
@@ -85,6 +87,39 @@ values["scalar_true"], values["scalar_third"] = np.bool_(True), np.float32(1 / 3
 values["scalar_time"], values["scalar_nat"] = np.datetime64("2020-01-01T01:02:03"), np.datetime64("NaT", "s")
 values["scalar_delta"] = np.timedelta64(5, "D")
 values["dtype"], values["dtype_time"] = np.dtype("f4"), np.dtype("M8[ns]")
+try:
+    import pandas as pd
+except ImportError:
+    pd = None
+if pd is not None:
+    values["frame"] = pd.DataFrame({"a": [1, 2, 3], "b": [1.5, 2, 3], "e": [4, 5, 6]}, index=[10, 20, 30])
+    values["frame"]["d"] = np.array([True, False, True])
+    values["mixed"] = pd.DataFrame({"s": ["x", "y", None], "t": pd.to_datetime(["2020-01-01"] * 3), "n": [1, 2, 3]})
+    values["numbered"] = pd.DataFrame(np.zeros((4, 2), dtype="f4"))
+    values["no_rows"] = pd.DataFrame({"a": np.array([], dtype="i8")})
+    values["series"], values["column"] = pd.Series([1.5, 2.5], name="prices"), values["frame"]["e"]
+    values["unnamed"] = pd.Series(np.arange(3))
+
+
+def held(array):
+    """What a column holds: the name of the dtype of numpy's arrays, else that of the class."""
+    return str(array.dtype) if isinstance(array, np.ndarray) else type(array).__name__
+
+
+def told_table(table):
+    blocks = table._mgr.blocks
+    if all(isinstance(block.values, np.ndarray) for block in blocks):
+        end = ", bytes=%d)" % (table.memory_usage(index=False).sum() if table.ndim == 2 else table.memory_usage(index=False))
+    else:
+        end = ")"
+    if table.ndim == 1:
+        return "Series(%s, name=%s, shape=%r, dtype=%s%s" % (
+            nested(table.values), truth.text(table.name), table.shape, held(table._mgr.blocks[0].values), end)
+    kinds = dict((n, held(block.values)) for block in blocks for n in block.mgr_locs)
+    columns = ", ".join("%s: %s" % (truth.text(table.columns.tolist()[n]), kinds[n]) for n in range(len(kinds)))
+    return "DataFrame(shape=%r, dtypes={%s}%s" % (table.shape, columns, end)
+
+
 big = np.arange(10 ** 6).reshape(1000, 1000)
 
 if __name__ == "__main__":

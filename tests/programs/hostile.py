@@ -29,14 +29,14 @@ def words(address, count, value):
 
 
 big = {
-    "text": "x" * (100 << 20), "wide": u"\u20ac" * (20 << 20), "bytes": b"y" * (100 << 20), "array": bytearray(100 << 20),
-    "dict": dict.fromkeys(range(MILLION)), "list": [None] * MILLION, "tuple": (1,) * MILLION, "set": set(range(MILLION)),
-    "ordered": collections.OrderedDict.fromkeys(range(200000)), "counter": collections.Counter(range(200000)),
-    "deque": collections.deque(range(MILLION)), "int": 1 << 8 * MILLION, "object": Plain(),
+    "text": "x" * (100 << 20), "wide": u"\u20ac" * (20 << 20), "bytes": b"y" * (100 << 20),
+    "dict": dict.fromkeys(range(MILLION)), "list": [None] * MILLION, "tuple": (1,) * MILLION, "set": set(range(20000)),
+    "ordered": collections.OrderedDict.fromkeys(range(20000)), "counter": collections.Counter(range(20000)),
+    "deque": collections.deque([None]) * MILLION if not truth.PY2 else collections.deque(range(MILLION)), "int": 1 << 8 * MILLION, "object": Plain(),
 }
 big["object"].__dict__.update(("name%d" % n, n) for n in range(100000))
 marks = {
-    "text": "104857600 characters", "wide": "20971520 characters", "bytes": "104857600 bytes", "array": "104857600 bytes",
+    "text": "104857600 characters", "wide": "20971520 characters", "bytes": "104857600 bytes",
     "dict": "more", "list": "more", "tuple": "more", "set": "more", "ordered": "more", "counter": "more", "deque": "more",
     "int": "of 8000001 bits", "object": "Plain at 0x",
 }

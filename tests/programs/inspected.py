@@ -13,6 +13,7 @@ import weakref
 
 import truth
 
+generations = {}
 things = collections.OrderedDict()
 missing = []
 
@@ -74,6 +75,14 @@ def generate(n):
     yield got + 1
 
 
+chained = []
+if not truth.PY2:
+    exec("def outer(inner):\n    x = yield from inner\n")
+    chained.append(generate(5))
+    chained.insert(0, outer(chained[0]))  # noqa: F821
+    next(chained[0])
+
+
 def failing():
     try:
         try:
@@ -116,7 +125,7 @@ def describe(name):
         length = None  # a narrow build counts halves of characters
     return {
         "address": id(things[name]), "type": type_name(kind), "len": length,
-        "tracked": gc.is_tracked(things[name]), "size": sys.getsizeof(things[name]),
+        "generation": generations.get(id(things[name])), "tracked": gc.is_tracked(things[name]), "size": sys.getsizeof(things[name]),
         "refcnt": None if name in SHARED else refcount(id(things[name])),
     }
 
@@ -175,10 +184,13 @@ def work(argument):
 
     def use():
         return free
-    here = dict((name, describe(name)) for name in things)
     gc.collect()
+    if sys.version_info >= (3, 8) and not truth_free_threaded:
+        generations.update((id(one), number) for number in range(3) for one in gc.get_objects(number))
+    here = dict((name, describe(name)) for name in things)
     plains = sum(1 for one in gc.get_objects() if isinstance(one, Plain))
-    truth.tell_and_wait(instances=plains, things=here, missing=missing, paths=paths(), use=repr(use))
+    truth.tell_and_wait(instances=plains, things=here, missing=missing, paths=paths(), use=repr(use),
+                        chain=[[g.gi_code.co_name, g.gi_frame.f_lineno, g.gi_frame.f_lasti] for g in chained])
 
 
 def paths():

@@ -93,16 +93,34 @@ fn array(out: &mut Out<'_>, subject: &Subject) -> Result<()> {
     }
     out.nest(subject, "array(...)", |out| {
         out.mark("array(");
-        if array.element.size > MAX_ELEMENT || !is_known(&array.element) {
-            out.cut("…");
-        } else {
-            level(out, &array, 0, array.data)?;
-        }
+        values(out, &array)?;
         let shape: Vec<String> = array.shape.iter().map(i64::to_string).collect();
         let comma = if shape.len() == 1 { "," } else { "" };
         out.mark(&format!(", shape=({}{comma}), dtype={})", shape.join(", "), array.element.name()));
         Ok(())
     })
+}
+
+/// Writes the values of an array as nested lists.
+pub fn values(out: &mut Out<'_>, array: &Array) -> Result<()> {
+    if array.element.size > MAX_ELEMENT || !is_known(&array.element) {
+        out.cut("…");
+        return Ok(());
+    }
+    level(out, array, 0, array.data)
+}
+
+/// Writes the value at `place` of an array of one dimension.
+pub fn value(out: &mut Out<'_>, array: &Array, place: u64) -> Result<()> {
+    let (Some(length), Some(stride)) = (array.shape.first(), array.strides.first()) else {
+        return Err(Fault::Null("the items of an array"));
+    };
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let at = Addr::new(array.data.get().wrapping_add_signed(place.wrapping_mul(*stride)));
+    match at.filter(|_| place < *length && is_known(&array.element)) {
+        Some(at) => element(out, &array.element, at),
+        None => Err(Fault::Null("an item of an array")),
+    }
 }
 
 /// Writes the part of an array that begins at `at`, from dimension `dimension` on: there are 64 at most.

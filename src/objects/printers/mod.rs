@@ -22,6 +22,7 @@ mod records;
 mod sequences;
 mod sets;
 mod strings;
+mod tables;
 mod uuids;
 mod views;
 
@@ -49,8 +50,8 @@ impl Types {
     fn has(self, python: &Python<'_>, subject: &Subject) -> bool {
         match self {
             Self::Named(names) => {
-                let heap = subject.flags.has(flag::HEAPTYPE);
-                names.iter().any(|name| *name == subject.tp_name && (!heap || name.contains('.')))
+                names.contains(&subject.tp_name.as_str())
+                    && python.c_type_name(subject.class).is_ok_and(|name| name.is_some())
             }
             Self::Flagged(bits) => subject.flags.has(bits),
             Self::Classes(classes) => {
@@ -116,6 +117,8 @@ pub const PRINTERS: &[Printer] = &[
     exact_numbers::FRACTION,
     uuids::PRINTER,
     file_paths::PRINTER,
+    tables::FRAME,
+    tables::SERIES,
     records::NAMED_TUPLE,
     records::STRUCT_SEQUENCE,
     enums::PRINTER,
