@@ -82,7 +82,7 @@ fn differences(program: &Program) -> Problems {
         let least = names.iter().enumerate().min_by_key(|(_, name)| (*name).clone()).map_or(0, |(at, _)| at);
         names.rotate_left(least);
         let proved = if told["deadlocks"][0]["proved"].is_null() { &Value::Null } else { &deadlock["proved"] };
-        json!([names, proved]).to_string()
+        json!([names, proved, deadlock["timed"]]).to_string()
     };
     let told: BTreeSet<String> = items(&told["deadlocks"])
         .iter()
@@ -107,7 +107,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    attribute_locks buffered chain conditions ends forked full_executor generator_locks given_back import_and_join kinds
+    attribute_locks buffered chain conditions ends forked full_executor generator_locks given_back guards import_and_join kinds
     lock_and_future lock_and_join logging_lock one_lock plain_locks recursive_locks semaphores stacked_locks three_locks timed_locks try_locks
     with_locks
 }
@@ -227,7 +227,7 @@ fn dump_tells_it_too() {
 
 /// How often the program without deadlocks is looked at.
 fn looks() -> usize {
-    std::env::var("PITVIPER_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(200)
+    std::env::var("PITVIPER_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(100)
 }
 
 /// Threads that take locks in one order are in no deadlock, whatever moments of them are seen.

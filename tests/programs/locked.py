@@ -2,12 +2,13 @@
 
 extra.waits = {thread name: {"kind": word, "object": id or null, "owners": [[certainty, thread name or null]]}}
 extra.details = {thread name: what is said of the other end of its file}
-extra.deadlocks = [{"threads": [names, each waits for the next], "proved": bool}], extra.name = {id: how it is called}
+extra.deadlocks = [{"threads": [names, each waits for the next], "proved": bool, "timed": bool}], extra.name = {id: how it is called}
 Nobody waits for long who is not told of; what waits without being named in `waits` is of no interest.
 """
 import contextlib
 import logging
 import multiprocessing
+import multiprocessing.pool
 import os
 import socket
 import subprocess
@@ -45,8 +46,8 @@ def possible(name):
     return ["possible", name]
 
 
-def deadlock(names, is_proved=True):
-    DEADLOCKS.append({"threads": names, "proved": is_proved})
+def deadlock(names, is_proved=True, timed=False):
+    DEADLOCKS.append({"threads": names, "proved": is_proved, "timed": timed})
 
 
 class Meeting(object):
@@ -93,7 +94,7 @@ def take_in_try(meeting, first, second):
             pass
 
 
-def circle(function, kind, locks, certainty=proved, names=None, objects=None):
+def circle(function, kind, locks, certainty=proved, names=None, objects=None, timed=False):
     """Threads that each hold one of locks, and want the next."""
     names = names or ["dl%d" % number for number in range(len(locks))]
     meeting = Meeting(len(locks))
@@ -102,7 +103,7 @@ def circle(function, kind, locks, certainty=proved, names=None, objects=None):
         after = (number + 1) % len(locks)
         truth.start(name, function, meeting, locks[number], locks[after])
         waits(name, kind, objects[after], [certainty(names[after])])
-    deadlock(names, certainty is proved)
+    deadlock(names, certainty is proved, timed)
 
 
 def with_locks():
@@ -174,6 +175,50 @@ def generator_locks():
     attributes("take_locked")
 
 
+class Guard(object):
+    """Takes a lock by a class of its own, which has another that it does not take."""
+
+    def __init__(self):
+        self.inner, self.other = threading.Lock(), threading.Lock()
+
+    def __enter__(self):
+        self.inner.acquire()
+
+    def __exit__(self, *_):
+        self.inner.release()
+
+
+def guards():
+    guards = [Guard(), Guard()]
+    circle(take_with, "lock", guards, possible, objects=[guard.inner for guard in guards])
+
+    # It stands in the block of something that has a lock, and does not hold that.
+    def idle(meeting, guard):
+        with Opened(guard.other):
+            with guard.other:
+                meeting.meet()
+                os.read(truth.gate, 1)
+
+    class Opened(object):
+        def __init__(self, lock):
+            self.lock = lock
+
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *_):
+            pass
+
+    def wants(meeting, lock):
+        meeting.meet()
+        with lock:
+            pass
+    meeting, third = Meeting(2), Guard()
+    truth.start("idle", idle, meeting, third)
+    truth.start("wants", wants, meeting, third.other)
+    waits("wants", "lock", third.other, [proved("idle")])
+
+
 def stacked_locks():
     """Blocks of an ExitStack."""
     if sys.version_info < (3, 8):
@@ -196,7 +241,7 @@ def timed_locks():
         with first:
             meeting.meet()
             second.acquire(timeout=86400)
-    circle(take, "lock", [LOCK_A, LOCK_B])
+    circle(take, "lock", [LOCK_A, LOCK_B], timed=True)
 
 
 def conditions():
@@ -469,6 +514,11 @@ def kinds():
     if futures:
         future = futures.Future()
         start("future", "future", future.result, object=future)
+        start("futures", "futures", futures.wait, [future])
+    pool = multiprocessing.pool.ThreadPool(1)
+    result = pool.apply_async(os.read, (truth.gate, 1))
+    start("result", "pool-result", result.get, object=result)
+    KEEP.extend([pool, result])
     process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=True)
     KEEP.append(process)
     start("process", "process", process.wait)
