@@ -1,6 +1,7 @@
 """Threads that wait for each other, in the way that the argument names; extra says who waits for what.
 
 extra.waits = {thread name: {"kind": word, "object": id or null, "owners": [[certainty, thread name or null]]}}
+extra.holds = {thread name: [ids of what it holds by blocks, innermost first]}
 extra.details = {thread name: what is said of the other end of its file}
 extra.deadlocks = [{"threads": [names, each waits for the next], "proved": bool, "timed": bool}], extra.name = {id: how it is called}
 Nobody waits for long who is not told of; what waits without being named in `waits` is of no interest.
@@ -30,7 +31,7 @@ except ImportError:
 
 LOCK_A, LOCK_B, LOCK_C = threading.Lock(), threading.Lock(), threading.Lock()
 RLOCK_A, RLOCK_B = threading.RLock(), threading.RLock()
-WAITS, DEADLOCKS, NAMES, DETAILS, KEEP = {}, [], {}, {}, []
+WAITS, DEADLOCKS, NAMES, DETAILS, HOLDS, KEEP = {}, [], {}, {}, {}, []
 
 
 def waits(name, kind, obj=None, owners=()):
@@ -425,6 +426,110 @@ def chain():
     waits("wants", "lock", LOCK_B, [proved("takes")])
 
 
+class Waits(object):
+    """Reads as it is left."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.read(truth.gate, 1)
+
+
+def blocks():
+    """What is held in handlers, after blocks, in several of them, and as they are left."""
+    def in_except(lock, _):
+        with lock:
+            try:
+                raise ValueError
+            except ValueError:
+                os.read(truth.gate, 1)
+
+    def after_except(_, other):
+        try:
+            with other:
+                raise ValueError
+        except ValueError:
+            os.read(truth.gate, 1)
+
+    def in_finally(lock, other):
+        try:
+            with other:
+                pass
+        finally:
+            with lock:
+                os.read(truth.gate, 1)
+
+    def in_finally_of_error(lock, other):
+        try:
+            try:
+                with other:
+                    raise ValueError
+            finally:
+                with lock:
+                    os.read(truth.gate, 1)
+        except ValueError:
+            pass
+
+    def after_block(_, other):
+        with other:
+            pass
+        os.read(truth.gate, 1)
+
+    def returns(lock, _):
+        with lock:
+            return os.read(truth.gate, 1)
+
+    def loops(lock, other):
+        for one in [lock]:
+            with one:
+                for _ in range(2):
+                    with other:
+                        continue
+                while True:
+                    os.read(truth.gate, 1)
+
+    def as_it_is_left(lock, other):
+        with lock:
+            with Waits():
+                with other:
+                    pass
+
+    def as_it_is_left_by_error(lock, other):
+        with lock:
+            with Waits():
+                with other:
+                    raise ValueError
+
+    def both(lock, other):
+        with lock, other:
+            os.read(truth.gate, 1)
+
+    def inner(lock, other):
+        with other:
+            os.read(truth.gate, 1)
+
+    def outer(lock, other):
+        with lock:
+            inner(lock, other)
+
+    def iterates(lock, other):
+        def numbers():
+            with other:
+                yield 1
+                os.read(truth.gate, 1)
+        with lock:
+            for _ in numbers():
+                pass
+    counts = {in_except: 1, after_except: 0, in_finally: 1, in_finally_of_error: 1, after_block: 0, returns: 1, loops: 1,
+              as_it_is_left: 1, as_it_is_left_by_error: 1, both: 2, outer: 2, iterates: 2}
+    for function, count in counts.items():
+        locks = [threading.Lock(), threading.Lock()]
+        KEEP.append(locks)
+        truth.start(function.__name__, function, *locks)
+        HOLDS[function.__name__] = [id(lock) for lock in reversed(locks[:count])]
+
+
 def given_back():
     """A block that gives its lock back before its end."""
     def gives_back():
@@ -587,7 +692,7 @@ def buffered():
 
 def main():
     globals()[sys.argv[1]]()
-    truth.tell_and_wait(with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES, details=DETAILS)
+    truth.tell_and_wait(with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES, details=DETAILS, holds=HOLDS)
     for one in KEEP:
         if isinstance(one, subprocess.Popen) and one.poll() is None:
             one.kill()
