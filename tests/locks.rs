@@ -70,6 +70,17 @@ fn differences(program: &Program) -> Problems {
             problems.push(format!("{name} waits for {called}, pitviper says {}", wait["object"]["name"]));
         }
     }
+    for (name, held) in told["holds"].as_object().expect("extra.holds is an object") {
+        let thread = items(&seen["threads"]).iter().find(|thread| thread["name"] == name.as_str());
+        let holds = items(&thread.unwrap_or(&Value::Null)["holds"]);
+        let told: Vec<Value> =
+            items(held).iter().filter_map(Value::as_u64).map(|at| json!([format!("{at:#x}"), "with", true])).collect();
+        let seen: Vec<Value> =
+            holds.iter().map(|hold| json!([hold["object"]["addr"], hold["how"], hold["proved"]])).collect();
+        if told != seen {
+            problems.push(format!("{name} holds {told:?}, pitviper says {seen:?}"));
+        }
+    }
     for (name, detail) in told["details"].as_object().expect("extra.details is an object") {
         let thread = items(&seen["threads"]).iter().find(|thread| thread["name"] == name.as_str());
         let wait = &thread.unwrap_or(&Value::Null)["wait"];
@@ -82,7 +93,7 @@ fn differences(program: &Program) -> Problems {
         let least = names.iter().enumerate().min_by_key(|(_, name)| (*name).clone()).map_or(0, |(at, _)| at);
         names.rotate_left(least);
         let proved = if told["deadlocks"][0]["proved"].is_null() { &Value::Null } else { &deadlock["proved"] };
-        json!([names, proved]).to_string()
+        json!([names, proved, deadlock["timed"]]).to_string()
     };
     let told: BTreeSet<String> = items(&told["deadlocks"])
         .iter()
@@ -107,7 +118,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    attribute_locks buffered chain conditions ends forked full_executor generator_locks given_back import_and_join kinds
+    attribute_locks blocks buffered chain conditions ends forked full_executor generator_locks given_back guards import_and_join kinds
     lock_and_future lock_and_join logging_lock one_lock plain_locks recursive_locks semaphores stacked_locks three_locks timed_locks try_locks
     with_locks
 }
@@ -227,7 +238,7 @@ fn dump_tells_it_too() {
 
 /// How often the program without deadlocks is looked at.
 fn looks() -> usize {
-    std::env::var("PITVIPER_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(200)
+    std::env::var("PITVIPER_LOOKS").ok().and_then(|looks| looks.parse().ok()).unwrap_or(100)
 }
 
 /// Threads that take locks in one order are in no deadlock, whatever moments of them are seen.

@@ -100,7 +100,7 @@ impl Search<'_> {
     fn in_frame(&self, call: &Call, nesting: usize) -> Vec<(Addr, bool)> {
         let depths = self.depths(call);
         let managers = depths.into_iter().filter_map(|depth| self.manager(call, depth));
-        let held: Vec<(Addr, bool)> = managers.flat_map(|manager| self.of(manager, nesting)).collect();
+        let held: Vec<(Addr, bool)> = managers.flat_map(|(manager, exit)| self.of(manager, exit, nesting)).collect();
         // Who gives something back within a block may have given back just this.
         let certain = held.is_empty() || !self.releases(call);
         held.into_iter().map(|(lock, sure)| (lock, sure && certain)).collect()
@@ -108,10 +108,15 @@ impl Search<'_> {
 
     /// Whether the code of a call releases anything itself.
     fn releases(&self, call: &Call) -> bool {
+        self.names(call.code.address).iter().any(|name| name == "release")
+    }
+
+    /// The names that the code object at `code` uses.
+    fn names(&self, code: Addr) -> Vec<String> {
         let python = &self.scene.python;
-        let names = python.get(call.code.address, python.layout.code.names).ok().flatten();
-        let names = names.and_then(|names| python.tuple_items(names, MAX_NAMES).ok());
-        names.is_some_and(|(names, _)| names.into_iter().flatten().any(|name| python.is_named(name, "release")))
+        let names = python.get(code, python.layout.code.names).ok().flatten();
+        let names = names.and_then(|names| python.tuple_items(names, MAX_NAMES).ok()).unwrap_or_default().0;
+        names.into_iter().flatten().filter_map(|name| python.name(name).ok()).collect()
     }
 
     /// How many values lay on the stack as the blocks were entered in which the frame stands, innermost first.
@@ -157,16 +162,16 @@ impl Search<'_> {
         Some(levels)
     }
 
-    /// The context manager whose block was entered with `depth` values on the stack: the method that leaves it
-    /// is the last of them, bound to it, or from 3.14 on followed by it.
-    fn manager(&self, call: &Call, depth: u64) -> Option<Addr> {
+    /// The context manager whose block was entered with `depth` values on the stack, and what leaves it: the
+    /// method that is the last of them, bound to it, or from 3.14 on followed by it.
+    fn manager(&self, call: &Call, depth: u64) -> Option<(Addr, Addr)> {
         let scene = self.scene;
         let last = scene.slot(call, depth.checked_sub(1)?)?;
         if self.is_exit(last) {
-            return scene.bound_to(last);
+            return Some((scene.bound_to(last)?, last));
         }
         let below = scene.slot(call, depth.checked_sub(2)?)?;
-        self.is_exit(below).then_some(last)
+        self.is_exit(below).then_some((last, below))
     }
 
     /// Whether the object at `address` is a method with the name of one that leaves a block.
@@ -192,8 +197,8 @@ impl Search<'_> {
         name().is_some_and(|name| name == EXIT)
     }
 
-    /// The locks that one holds in a block of the context manager at `address`.
-    fn of(&self, address: Addr, nesting: usize) -> Vec<(Addr, bool)> {
+    /// The locks that one holds in a block of the context manager at `address`, which `exit` leaves.
+    fn of(&self, address: Addr, exit: Addr, nesting: usize) -> Vec<(Addr, bool)> {
         let scene = self.scene;
         if scene.kinds.of(&scene.python, address).is_some() {
             return vec![(address, true)];
@@ -220,11 +225,29 @@ impl Search<'_> {
         if is(&["ExitStack"])
             && let Some(left) = nesting.checked_sub(1)
         {
-            return self.in_stack(address).into_iter().flat_map(|manager| self.of(manager, left)).collect();
+            let entered = self.in_stack(address).into_iter();
+            return entered.flat_map(|(manager, exit)| self.of(manager, exit, left)).collect();
         }
-        let attributes = scene.attributes(address).into_iter();
+        // A class of whoever wrote the program: what its own method to leave a block releases.
+        let names = self.code_of(exit).map_or_else(Vec::new, |code| self.names(code));
+        if !names.iter().any(|name| name == "release" || name == EXIT) {
+            return Vec::new();
+        }
+        let attributes = scene.attributes(address).into_iter().filter(|(name, _)| names.contains(name));
         let locks = attributes.filter(|(_, value)| is_lock(scene.kinds, &scene.python, *value));
         locks.map(|(_, lock)| (lock, false)).collect()
+    }
+
+    /// The code of a function, or of the one behind a bound method.
+    fn code_of(&self, function: Addr) -> Option<Addr> {
+        let (python, layout) = (&self.scene.python, self.scene.python.layout);
+        let function = match self.scene.type_of(function)?.as_str() {
+            "function" => function,
+            "method" | "instancemethod" => python.get(function, layout.method.function).ok()??,
+            _ => return None,
+        };
+        let is_function = self.scene.type_of(function)? == "function";
+        is_function.then(|| python.get(function, layout.function.code).ok().flatten())?
     }
 
     /// What a generator holds that waits within a `with` block until the block which it stands for is left.
@@ -241,13 +264,14 @@ impl Search<'_> {
 
     /// The context managers that a `contextlib.ExitStack` has entered, the last first: it keeps a pair for each,
     /// of which the second is the method that leaves it (3.8+).
-    fn in_stack(&self, stack: Addr) -> Vec<Addr> {
+    fn in_stack(&self, stack: Addr) -> Vec<(Addr, Addr)> {
         let python = &self.scene.python;
         let callbacks = self.scene.attribute(stack, "_exit_callbacks");
         let callbacks = callbacks.and_then(|at| python.deque_items(at, MAX_HELD).ok()).unwrap_or_default().0;
         let manager = |pair: Addr| {
             let (items, _) = python.tuple_items(pair, 2).ok()?;
-            self.scene.bound_to((*items.get(1)?)?)
+            let exit = (*items.get(1)?)?;
+            Some((self.scene.bound_to(exit)?, exit))
         };
         callbacks.into_iter().rev().filter_map(manager).collect()
     }

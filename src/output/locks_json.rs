@@ -89,7 +89,10 @@ pub fn wait(locks: &Locks, wait: &Wait) -> Json {
 }
 
 fn owner(locks: &Locks, owner: &Owner) -> Json {
-    let known = |certainty: &str, holder: &Holder| json!({"certainty": certainty, "thread": name(locks, holder.thread), "how": how(holder.how), "frame": holder.frame});
+    let known = |certainty: &str, holder: &Holder| {
+        let (thread, how) = (name(locks, holder.thread), how(holder.how));
+        json!({"certainty": certainty, "thread": thread, "how": how, "frame": holder.frame})
+    };
     match owner {
         Owner::Proved(holder) => known("proved", holder),
         Owner::Possible(holder) => known("possible", holder),

@@ -1,13 +1,15 @@
 """Threads that wait for each other, in the way that the argument names; extra says who waits for what.
 
 extra.waits = {thread name: {"kind": word, "object": id or null, "owners": [[certainty, thread name or null]]}}
+extra.holds = {thread name: [ids of what it holds by blocks, innermost first]}
 extra.details = {thread name: what is said of the other end of its file}
-extra.deadlocks = [{"threads": [names, each waits for the next], "proved": bool}], extra.name = {id: how it is called}
+extra.deadlocks = [{"threads": [names, each waits for the next], "proved": bool, "timed": bool}], extra.name = {id: how it is called}
 Nobody waits for long who is not told of; what waits without being named in `waits` is of no interest.
 """
 import contextlib
 import logging
 import multiprocessing
+import multiprocessing.pool
 import os
 import socket
 import subprocess
@@ -29,7 +31,7 @@ except ImportError:
 
 LOCK_A, LOCK_B, LOCK_C = threading.Lock(), threading.Lock(), threading.Lock()
 RLOCK_A, RLOCK_B = threading.RLock(), threading.RLock()
-WAITS, DEADLOCKS, NAMES, DETAILS, KEEP = {}, [], {}, {}, []
+WAITS, DEADLOCKS, NAMES, DETAILS, HOLDS, KEEP = {}, [], {}, {}, {}, []
 
 
 def waits(name, kind, obj=None, owners=()):
@@ -45,8 +47,8 @@ def possible(name):
     return ["possible", name]
 
 
-def deadlock(names, is_proved=True):
-    DEADLOCKS.append({"threads": names, "proved": is_proved})
+def deadlock(names, is_proved=True, timed=False):
+    DEADLOCKS.append({"threads": names, "proved": is_proved, "timed": timed})
 
 
 class Meeting(object):
@@ -93,7 +95,7 @@ def take_in_try(meeting, first, second):
             pass
 
 
-def circle(function, kind, locks, certainty=proved, names=None, objects=None):
+def circle(function, kind, locks, certainty=proved, names=None, objects=None, timed=False):
     """Threads that each hold one of locks, and want the next."""
     names = names or ["dl%d" % number for number in range(len(locks))]
     meeting = Meeting(len(locks))
@@ -102,7 +104,7 @@ def circle(function, kind, locks, certainty=proved, names=None, objects=None):
         after = (number + 1) % len(locks)
         truth.start(name, function, meeting, locks[number], locks[after])
         waits(name, kind, objects[after], [certainty(names[after])])
-    deadlock(names, certainty is proved)
+    deadlock(names, certainty is proved, timed)
 
 
 def with_locks():
@@ -174,6 +176,50 @@ def generator_locks():
     attributes("take_locked")
 
 
+class Guard(object):
+    """Takes a lock by a class of its own, which has another that it does not take."""
+
+    def __init__(self):
+        self.inner, self.other = threading.Lock(), threading.Lock()
+
+    def __enter__(self):
+        self.inner.acquire()
+
+    def __exit__(self, *_):
+        self.inner.release()
+
+
+def guards():
+    guards = [Guard(), Guard()]
+    circle(take_with, "lock", guards, possible, objects=[guard.inner for guard in guards])
+
+    # It stands in the block of something that has a lock, and does not hold that.
+    def idle(meeting, guard):
+        with Opened(guard.other):
+            with guard.other:
+                meeting.meet()
+                os.read(truth.gate, 1)
+
+    class Opened(object):
+        def __init__(self, lock):
+            self.lock = lock
+
+        def __enter__(self):
+            pass
+
+        def __exit__(self, *_):
+            pass
+
+    def wants(meeting, lock):
+        meeting.meet()
+        with lock:
+            pass
+    meeting, third = Meeting(2), Guard()
+    truth.start("idle", idle, meeting, third)
+    truth.start("wants", wants, meeting, third.other)
+    waits("wants", "lock", third.other, [proved("idle")])
+
+
 def stacked_locks():
     """Blocks of an ExitStack."""
     if sys.version_info < (3, 8):
@@ -196,7 +242,7 @@ def timed_locks():
         with first:
             meeting.meet()
             second.acquire(timeout=86400)
-    circle(take, "lock", [LOCK_A, LOCK_B])
+    circle(take, "lock", [LOCK_A, LOCK_B], timed=True)
 
 
 def conditions():
@@ -380,6 +426,110 @@ def chain():
     waits("wants", "lock", LOCK_B, [proved("takes")])
 
 
+class Waits(object):
+    """Reads as it is left."""
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.read(truth.gate, 1)
+
+
+def blocks():
+    """What is held in handlers, after blocks, in several of them, and as they are left."""
+    def in_except(lock, _):
+        with lock:
+            try:
+                raise ValueError
+            except ValueError:
+                os.read(truth.gate, 1)
+
+    def after_except(_, other):
+        try:
+            with other:
+                raise ValueError
+        except ValueError:
+            os.read(truth.gate, 1)
+
+    def in_finally(lock, other):
+        try:
+            with other:
+                pass
+        finally:
+            with lock:
+                os.read(truth.gate, 1)
+
+    def in_finally_of_error(lock, other):
+        try:
+            try:
+                with other:
+                    raise ValueError
+            finally:
+                with lock:
+                    os.read(truth.gate, 1)
+        except ValueError:
+            pass
+
+    def after_block(_, other):
+        with other:
+            pass
+        os.read(truth.gate, 1)
+
+    def returns(lock, _):
+        with lock:
+            return os.read(truth.gate, 1)
+
+    def loops(lock, other):
+        for one in [lock]:
+            with one:
+                for _ in range(2):
+                    with other:
+                        continue
+                while True:
+                    os.read(truth.gate, 1)
+
+    def as_it_is_left(lock, other):
+        with lock:
+            with Waits():
+                with other:
+                    pass
+
+    def as_it_is_left_by_error(lock, other):
+        with lock:
+            with Waits():
+                with other:
+                    raise ValueError
+
+    def both(lock, other):
+        with lock, other:
+            os.read(truth.gate, 1)
+
+    def inner(lock, other):
+        with other:
+            os.read(truth.gate, 1)
+
+    def outer(lock, other):
+        with lock:
+            inner(lock, other)
+
+    def iterates(lock, other):
+        def numbers():
+            with other:
+                yield 1
+                os.read(truth.gate, 1)
+        with lock:
+            for _ in numbers():
+                pass
+    counts = {in_except: 1, after_except: 0, in_finally: 1, in_finally_of_error: 1, after_block: 0, returns: 1, loops: 1,
+              as_it_is_left: 1, as_it_is_left_by_error: 1, both: 2, outer: 2, iterates: 2}
+    for function, count in counts.items():
+        locks = [threading.Lock(), threading.Lock()]
+        KEEP.append(locks)
+        truth.start(function.__name__, function, *locks)
+        HOLDS[function.__name__] = [id(lock) for lock in reversed(locks[:count])]
+
+
 def given_back():
     """A block that gives its lock back before its end."""
     def gives_back():
@@ -469,6 +619,11 @@ def kinds():
     if futures:
         future = futures.Future()
         start("future", "future", future.result, object=future)
+        start("futures", "futures", futures.wait, [future])
+    pool = multiprocessing.pool.ThreadPool(1)
+    result = pool.apply_async(os.read, (truth.gate, 1))
+    start("result", "pool-result", result.get, object=result)
+    KEEP.extend([pool, result])
     process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, close_fds=True)
     KEEP.append(process)
     start("process", "process", process.wait)
@@ -537,7 +692,7 @@ def buffered():
 
 def main():
     globals()[sys.argv[1]]()
-    truth.tell_and_wait(with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES, details=DETAILS)
+    truth.tell_and_wait(with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES, details=DETAILS, holds=HOLDS)
     for one in KEEP:
         if isinstance(one, subprocess.Popen) and one.poll() is None:
             one.kill()
