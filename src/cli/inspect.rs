@@ -4,14 +4,13 @@ use crate::address::{Addr, Pid};
 use crate::cli::common::{Reading, Shown, parse_target};
 use crate::cli::terminal::Talk;
 use crate::cli::{Outcome, found, terminal};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::inspection::{Child, ChildKind, Fact, Inspector, Limits, Link, Node, RawField, raw_fields};
 use crate::memory::Pages;
-use crate::os::{self, StopError, Tracer};
 use crate::output::{dump_json, escape, inspect_json, inspect_text};
-use crate::paths::{Path, Place, Resolver, Root};
+use crate::paths::{self, Path, Place, Resolver, Seen};
 use crate::python::{CodeCache, Part, Python, RawFrame};
-use crate::stacks::Pausing;
+use crate::stacks::Read;
 use crate::target::Target;
 use serde_json::json;
 
@@ -69,9 +68,10 @@ struct Answer {
 pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.reading.table()?;
     let target = found::attach(talk, args.pid, table.as_ref())?;
-    let answer = look(args, &target)?;
+    let Seen { value: answer, read } = look(args, &target)?;
     let fault = answer.instances.as_ref().and_then(|(_, fault)| fault.clone());
-    let complete = fault.is_none() && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
+    let mixed = (read == Some(Read::Undecided)).then(|| found::MIXED.to_owned());
+    let complete = fault.is_none() && mixed.is_none() && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
     if args.shown.json {
         let objects: Vec<_> = answer
             .nodes
@@ -87,7 +87,7 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
             "objects": objects,
             "plain": answer.plain.as_ref().map(plain),
             "instances": answer.instances.as_ref().map(|(count, _)| count),
-            "problems": fault.iter().collect::<Vec<_>>(),
+            "problems": fault.iter().chain(&mixed).collect::<Vec<_>>(),
         }))?;
     } else {
         let style = args.shown.color.style();
@@ -102,10 +102,10 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
                     None => inspect_text::write(out, name, node, style)?,
                 }
             }
-            match &answer.plain {
-                Some(part) => writeln!(out, "{} = {}", args.path, plain(part)),
-                None => Ok(()),
+            if let Some(part) = &answer.plain {
+                writeln!(out, "{} = {}", args.path, plain(part))?;
             }
+            mixed.iter().try_for_each(|problem| writeln!(out, "problem: {problem}"))
         })?;
     }
     Ok(if complete { Outcome::Complete } else { Outcome::Partial })
@@ -123,61 +123,25 @@ fn plain(part: &Part) -> String {
     }
 }
 
-fn look(args: &Args, target: &Target) -> Result<Answer> {
+fn look(args: &Args, target: &Target) -> Result<Seen<Answer>> {
     let codes = CodeCache::default();
     let pages = Pages::new(&target.memory);
-    let python = Python::new(&pages, &target.layout);
-    let resolver = Resolver::new(target, python, &codes, args.path.interpreter)?;
-    // A thread that runs would change under our eyes: it stands until it is described.
-    let tracer = Tracer::default();
-    let _stopped = match thread_of(&args.path) {
-        Some(name) if args.reading.pausing() != Pausing::Never => {
-            let thread = resolver.threads.get(resolver.thread(name)?).and_then(|thread| thread.tid);
-            let stopped = thread.map(|tid| stop(&tracer, args.pid, tid));
-            // What was read before it stood is of another moment.
-            pages.forget();
-            stopped.transpose()?.flatten()
-        }
-        _ => None,
-    };
-    let place = resolver.resolve(&args.path)?;
+    let resolver = Resolver::new(target, &pages, &codes, args.path.interpreter)?;
     let limits = Limits { depth: args.depth, items: args.items, width: args.width };
-    let mut inspector = Inspector::new(python, &codes, limits);
-    Ok(describe(args, &python, &codes, &resolver, &mut inspector, place))
-}
-
-/// The thread that a path begins with.
-fn thread_of(path: &Path) -> Option<&str> {
-    match &path.root {
-        Root::Thread(name) => Some(name),
-        Root::Code(inner) => thread_of(inner),
-        _ => None,
-    }
-}
-
-/// Stops a thread that runs; one that sleeps stands still by itself.
-fn stop(tracer: &Tracer, pid: Pid, tid: Pid) -> Result<Option<os::StoppedThread>> {
-    let files = os::ThreadFiles::open(pid, tid);
-    if files.activity() != os::Activity::Running {
-        return Ok(None);
-    }
-    match tracer.stop(tid, || files.activity() == os::Activity::Running) {
-        Ok(stopped) => Ok(Some(stopped)),
-        Err(StopError::Blocked | StopError::Gone) => Ok(None),
-        Err(error) => Err(Error::failed(format!("thread {tid} of pid {pid} runs and cannot be stopped"))
-            .because(error)
-            .hint("with --no-pause it is read while it runs: what is shown may mix two moments")),
-    }
+    paths::look(&resolver, &args.path, args.reading.pausing(), &mut |place, _| {
+        let mut inspector = Inspector::new(resolver.python, &codes, limits);
+        Ok(describe(args, &codes, &resolver, &mut inspector, place))
+    })
 }
 
 fn describe(
     args: &Args,
-    python: &Python<'_>,
     codes: &CodeCache,
     resolver: &Resolver<'_>,
     inspector: &mut Inspector<'_>,
     place: Place,
 ) -> Answer {
+    let python = &resolver.python;
     let name = args.path.to_string();
     let mut answer = Answer { nodes: Vec::new(), plain: None, instances: None };
     let fields = |at: Addr| if args.layout { raw_fields(python, at).ok() } else { None };
@@ -196,14 +160,11 @@ fn describe(
                 answer.nodes.push((name, inspector.node(at), fields(at)));
             }
         }
-        Place::Frame(frame) => {
+        Place::Frame(frame, _) => {
             answer.nodes.extend(frame_node(python, codes, inspector, &frame).map(|n| (name, n, None)))
         }
         Place::Thread(index) => {
-            let frames = resolver.threads.get(index).map(|thread| python.stack(thread.state.address).walk.frames);
-            let calls = frames.unwrap_or_default();
-            let calls = calls.iter().filter(|frame| matches!(python.call(codes, frame), Ok(Some(_))));
-            for (number, frame) in calls.take(args.items).enumerate() {
+            for (number, frame) in resolver.frames(index).iter().take(args.items).enumerate() {
                 let node = frame_node(python, codes, inspector, frame);
                 answer.nodes.extend(node.map(|node| (format!("{name}.f[{number}]"), node, None)));
             }

@@ -16,10 +16,12 @@
 //! assert_eq!(path.steps.len(), 3);
 //! ```
 
+mod look;
 mod parse;
 mod resolve;
 mod steps;
 
+pub use look::{Seen, look};
 pub use resolve::{Known, Place, Resolver};
 pub use steps::{is_a, module_dict};
 

@@ -85,6 +85,9 @@ fn steps(mut rest: &str, of_thread: bool) -> Result<Vec<Step>, String> {
         let frame = rest.strip_prefix(".f[").filter(|_| of_thread && steps.is_empty());
         if let Some(text) = frame {
             let (name, after) = text.split_once(']').ok_or("a ] is missing")?;
+            if name.is_empty() {
+                return Err("f[] names no frame".to_owned());
+            }
             steps.push(name.parse().map_or_else(|_| Step::FrameOf(name.to_owned()), Step::Frame));
             rest = after;
         } else if let Some(text) = rest.strip_prefix('.') {

@@ -2,11 +2,13 @@
 
 use crate::address::{Addr, Pid};
 use crate::error::{Error, Result};
+use crate::memory::Pages;
 use crate::paths::steps::{Attribute, attribute, chain, item, module_dict};
 use crate::paths::{Path, Root, Step};
 use crate::python::{CodeCache, InterpreterState, Part, Python, RawFrame, ThreadState, flag};
 use crate::stacks::{self, NativeId, NativeIds, names};
 use crate::target::Target;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// What a path leads to.
@@ -16,8 +18,8 @@ pub enum Place {
     Object(Addr),
     /// A value that is no object: a member of a C struct.
     Plain(Part),
-    /// A frame of a thread.
-    Frame(RawFrame),
+    /// A frame of a thread, and its number: 0 is the innermost.
+    Frame(RawFrame, usize),
     /// A thread, by its number among those of its interpreter.
     Thread(usize),
     /// All objects of a class that the garbage collector knows, and why there may be more.
@@ -40,21 +42,28 @@ pub struct Known {
 /// Finds what paths name, in one interpreter of a target.
 pub struct Resolver<'p> {
     target: &'p Target,
-    python: Python<'p>,
+    pages: &'p Pages<'p>,
+    /// What paths are read with.
+    pub python: Python<'p>,
     codes: &'p CodeCache,
     interpreter: InterpreterState,
     /// Its threads, the oldest first: the order of `dump`.
     pub threads: Vec<Known>,
+    /// Whether the stack that was read last was between two instructions that change it.
+    torn: Cell<bool>,
 }
 
 /// Objects of a target that are gone through for those of a class.
 const MAX_OBJECTS: u64 = 50_000_000;
 /// Dicts of classes and modules that are searched for a type.
 const MAX_MODULES: usize = 20_000;
+/// Wrappers within wrappers: a partial of a method of a decorated function.
+const MAX_WRAPPERS: usize = 8;
 
 impl<'p> Resolver<'p> {
-    /// For paths into interpreter `number` (`None`: the main one) of `target`, read through `python`.
-    pub fn new(target: &'p Target, python: Python<'p>, codes: &'p CodeCache, number: Option<i64>) -> Result<Self> {
+    /// For paths into interpreter `number` (`None`: the main one) of `target`, read through `pages`.
+    pub fn new(target: &'p Target, pages: &'p Pages<'p>, codes: &'p CodeCache, number: Option<i64>) -> Result<Self> {
+        let python = Python::new(pages, &target.layout);
         let pid = target.process.pid;
         let head = target.interpreters_head().ok_or_else(|| {
             Error::failed(format!("pid {pid}: Python is starting up or has finished: there is no interpreter"))
@@ -83,7 +92,25 @@ impl<'p> Resolver<'p> {
             state,
         };
         let threads = states.into_iter().map(known).collect();
-        Ok(Self { target, python, codes, interpreter: *interpreter, threads })
+        let torn = Cell::new(false);
+        Ok(Self { target, pages, python, codes, interpreter: *interpreter, threads, torn })
+    }
+
+    /// The process.
+    pub fn pid(&self) -> Pid {
+        self.target.process.pid
+    }
+
+    /// Forgets what was read: the next read is of now.
+    pub(super) fn forget(&self) {
+        self.pages.forget();
+        self.codes.renew();
+        self.torn.set(false);
+    }
+
+    /// Whether the stack that was read since was between two instructions that change it.
+    pub(super) fn is_torn(&self) -> bool {
+        self.torn.get()
     }
 
     /// What `path` leads to. The error names the step that leads nowhere, and what is there instead.
@@ -253,38 +280,40 @@ impl<'p> Resolver<'p> {
 
     /// The code object behind what `path` leads to.
     fn code(&self, path: &Path) -> Result<Place> {
-        let place = self.resolve(path)?;
-        let mut at = match place {
-            Place::Frame(frame) => {
-                return frame.code.map(Place::Object).ok_or_else(|| Error::failed(format!("{path} executes nothing")));
+        match self.resolve(path)? {
+            Place::Frame(frame, _) => {
+                frame.code.map(Place::Object).ok_or_else(|| Error::failed(format!("{path} executes nothing")))
             }
-            Place::Object(at) => at,
-            _ => return Err(Error::failed(format!("{path} is no function"))),
-        };
-        // Of a method its function, of what is decorated what it wraps, of that its code.
-        for _ in 0..8 {
+            Place::Object(at) => self.code_of(at).map(Place::Object).ok_or_else(|| {
+                Error::failed(format!("{path} has no code object"))
+                    .hint("a function, method, generator or frame has one")
+            }),
+            _ => Err(Error::failed(format!("{path} is no function"))),
+        }
+    }
+
+    /// The code object behind the object at `at`: of a method its function, of what is decorated what it wraps, of
+    /// that its code.
+    pub fn code_of(&self, mut at: Addr) -> Option<Addr> {
+        for _ in 0..MAX_WRAPPERS {
             if self.python.type_of(at).and_then(|class| self.python.tp_name(class)).is_ok_and(|name| name == "code") {
-                return Ok(Place::Object(at));
+                return Some(at);
             }
             let links =
                 ["__code__", "__func__", "__wrapped__", "func", "fget", "gi_code", "cr_code", "ag_code", "f_code"];
-            let next = links.iter().find_map(|link| match attribute(&self.python, at, link) {
+            at = links.iter().find_map(|link| match attribute(&self.python, at, link) {
                 Some(Attribute::Object(next)) => Some(next),
                 _ => None,
-            });
-            match next {
-                Some(next) => at = next,
-                None => break,
-            }
+            })?;
         }
-        Err(Error::failed(format!("{path} has no code object")).hint("a function, method, generator or frame has one"))
+        None
     }
 
     fn step(&self, place: &Place, step: &Step, so_far: &str) -> Result<Place> {
         match (place, step) {
             (Place::Thread(thread), step) => self.of_thread(*thread, step, so_far),
-            (Place::Frame(frame), Step::Attribute(name)) => self.of_frame(frame, name, so_far),
-            (Place::Frame(_), Step::Chain) => {
+            (Place::Frame(frame, _), Step::Attribute(name)) => self.of_frame(frame, name, so_far),
+            (Place::Frame(..), Step::Chain) => {
                 Err(Error::failed(format!("{so_far} is a frame; `pitviper dump` shows those that called it")))
             }
             (Place::Object(at), Step::Attribute(name)) => match attribute(&self.python, *at, name) {
@@ -318,14 +347,20 @@ impl<'p> Resolver<'p> {
         if near.is_empty() { error } else { error.hint(format!("did you mean {}", near.join(", "))) }
     }
 
+    /// The frames of thread `number` that execute Python code, the innermost first.
+    pub fn frames(&self, number: usize) -> Vec<RawFrame> {
+        let Some(known) = self.threads.get(number) else { return Vec::new() };
+        let stack = self.python.stack(known.state.address);
+        self.torn.set(stack.torn);
+        let is_call = |frame: &RawFrame| matches!(self.python.call(self.codes, frame), Ok(Some(_)));
+        stack.walk.frames.into_iter().filter(is_call).collect()
+    }
+
     fn of_thread(&self, thread: usize, step: &Step, so_far: &str) -> Result<Place> {
-        let state = self.threads.get(thread).map(|known| known.state);
-        let state = state.ok_or_else(|| Error::failed(format!("{so_far} has ended")))?;
-        let frames = self.python.stack(state.address).walk.frames;
-        let calls = || frames.iter().filter(|frame| matches!(self.python.call(self.codes, frame), Ok(Some(_))));
+        let frames = self.frames(thread);
         let found = match step {
-            Step::Frame(index) => calls().nth(*index),
-            Step::FrameOf(name) => calls().find(|frame| {
+            Step::Frame(index) => Some(*index),
+            Step::FrameOf(name) => frames.iter().position(|frame| {
                 let code = frame.code.and_then(|code| self.codes.get(&self.python, code).ok());
                 code.is_some_and(|code| code.name == *name || code.qualname.as_deref() == Some(name))
             }),
@@ -335,8 +370,10 @@ impl<'p> Resolver<'p> {
                 )));
             }
         };
-        found.copied().map(Place::Frame).ok_or_else(|| {
-            Error::failed(format!("{so_far} has no frame {step}")).hint(format!("it has {} frames", calls().count()))
+        let found = found.and_then(|number| Some(Place::Frame(*frames.get(number)?, number)));
+        found.ok_or_else(|| {
+            Error::failed(format!("{so_far} has no frame {step}"))
+                .hint(format!("it has {} frames; `pitviper dump` shows them, the innermost first", frames.len()))
         })
     }
 
