@@ -6,6 +6,7 @@
 mod support;
 
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 use support::programs::Program;
 use support::run::{Problems, everywhere};
@@ -169,6 +170,45 @@ fn objects_of_a_class_are_found() {
         }
         vec![format!("there are {told} objects of Plain, pitviper says {}: {talk}", document["instances"])]
     });
+}
+
+/// Tasks of C code and of Python code, of threads that run and that have ended, are found by their names.
+#[test]
+fn tasks_are_found_by_name() {
+    everywhere("task_objects", &[], |_, program| tasks(program));
+    everywhere("task_objects", &["python"], |_, program| tasks(program));
+}
+
+fn tasks(program: &Program) -> Problems {
+    let mut told: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for row in program.extra()["tasks"].as_array().expect("extra.tasks is a list") {
+        let address = row[1].as_u64().map(|at| format!("{at:#x}")).expect("an address is a number");
+        told.entry(row[0].as_str().expect("a name is a text")).or_default().insert(address);
+    }
+    let mut problems = Problems::new();
+    for (name, addresses) in &told {
+        let output = inspect(program.pid(), &format!("task:{name}"), &["--json", "--depth", "0"]);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let objects = document["objects"].as_array().cloned().unwrap_or_default();
+        let seen: BTreeSet<String> =
+            objects.iter().filter_map(|object| Some(object["addr"].as_str()?.into())).collect();
+        if seen != *addresses || !output.status.success() {
+            let talk = String::from_utf8_lossy(&output.stderr);
+            problems.push(format!("{name}: at {addresses:?}, pitviper says {seen:?}: {}{talk}", document["problems"]));
+        }
+        let first = if addresses.len() > 1 { "[0]" } else { "" };
+        match object(program, &format!("task:{name}{first}.__class__"), &[]) {
+            Ok(class) if class["type"] == "type" => {}
+            Ok(class) => problems.push(format!("{name}: its class is {}", class["repr"])),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let output = inspect(program.pid(), "task:none", &[]);
+    let talk = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() != Some(1) || !talk.contains("its tasks are ") {
+        problems.push(format!("a task that is none: {talk}"));
+    }
+    problems
 }
 
 /// Exceptions follow one another; a generator says where it waits.

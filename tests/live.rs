@@ -79,7 +79,7 @@ const STATE: &[&str] = &["stateful"];
 const DISASSEMBLED: &[&str] = &["disassembled"];
 
 /// Programs of `tests/tasks.rs`.
-const TASKS: &[&str] = &["async_tasks"];
+const TASKS: &[&str] = &["async_tasks", "task_objects"];
 
 /// No program is forgotten.
 #[test]

@@ -21,6 +21,7 @@ use serde_json::json;
   t:THREAD.f[0].variable           of a frame: by number (0 is the innermost) or function, of a thread by name or id
   0x7f…  type:module.Class  code:PATH  interp:N/PATH
   all:module.Class                 every object of the class that the garbage collector knows
+  task:NAME                        a task of asyncio, by its name or its coroutine's
   .name  [key]  !chain             attributes, items, and all that follow (exceptions, tracebacks, awaits)
 
 Examples:

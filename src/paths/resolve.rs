@@ -4,8 +4,8 @@ use crate::address::{Addr, Pid};
 use crate::error::{Error, Result};
 use crate::memory::Pages;
 use crate::paths::steps::{Attribute, attribute, chain, item, module_dict};
-use crate::paths::{Path, Root, Step};
-use crate::python::{CodeCache, InterpreterState, Part, Python, RawFrame, ThreadState, flag};
+use crate::paths::{Key, Path, Root, Step};
+use crate::python::{CodeCache, InterpreterState, Part, Python, RawFrame, TaskObject, ThreadState, flag};
 use crate::stacks::{self, NativeId, NativeIds, names};
 use crate::target::Target;
 use std::cell::Cell;
@@ -22,7 +22,7 @@ pub enum Place {
     Frame(RawFrame, usize),
     /// A thread, by its number among those of its interpreter.
     Thread(usize),
-    /// All objects of a class that the garbage collector knows, and why there may be more.
+    /// All objects of a class that the garbage collector knows, or all tasks with a name, and why there may be more.
     Instances(Vec<Addr>, Option<String>),
     /// Objects that follow one another, each with the name of the link that led there.
     Chain(Vec<(Addr, &'static str)>),
@@ -138,6 +138,7 @@ impl<'p> Resolver<'p> {
             }
             Root::Code(inner) => (self.code(inner)?, path.root.to_string(), Vec::new()),
             Root::Thread(name) => (Place::Thread(self.thread(name)?), path.root.to_string(), Vec::new()),
+            Root::Task(name) => self.task(name)?,
         };
         for step in steps.iter().chain(&path.steps) {
             place = self.step(&place, step, &so_far)?;
@@ -185,6 +186,41 @@ impl<'p> Resolver<'p> {
                 .collect();
             Error::failed(format!("there is no thread {name:?}")).hint(format!("its threads are {}", known.join(", ")))
         })
+    }
+
+    /// The tasks that the longest prefix of `name` names; the rest are steps.
+    fn task(&self, name: &str) -> Result<(Place, String, Vec<Step>)> {
+        let tasks = self.python.tasks(self.interpreter);
+        let ends = name.rmatch_indices('.').map(|(end, _)| end);
+        for end in std::iter::once(name.len()).chain(ends) {
+            let (prefix, rest) = name.split_at(end);
+            let is_wanted =
+                |task: &&TaskObject| task.name.as_deref() == Some(prefix) || task.qualname.as_deref() == Some(prefix);
+            let found: Vec<Addr> = tasks.items.iter().filter(is_wanted).map(|task| task.address).collect();
+            let place = match found.as_slice() {
+                [] => continue,
+                [task] => Place::Object(*task),
+                _ => Place::Instances(found, tasks.fault.as_ref().map(ToString::to_string)),
+            };
+            let steps = rest.split('.').skip(1).map(|name| Step::Attribute(name.to_owned())).collect();
+            return Ok((place, format!("task:{prefix}"), steps));
+        }
+        let error = Error::failed(format!("there is no task {name:?}"));
+        let error = match tasks.fault {
+            Some(fault) => error.because(fault),
+            None => error,
+        };
+        let known: Vec<String> = self.task_names(&tasks.items).into_iter().take(20).collect();
+        Err(match known.as_slice() {
+            [] => error.hint("asyncio knows no task in this interpreter"),
+            known => error.hint(format!("its tasks are {}", known.join(", "))),
+        })
+    }
+
+    /// What `tasks` are called: each name once.
+    pub(super) fn task_names(&self, tasks: &[TaskObject]) -> std::collections::BTreeSet<String> {
+        let name = |task: &TaskObject| task.name.clone().or_else(|| task.qualname.clone());
+        tasks.iter().filter_map(name).collect()
     }
 
     /// The longest prefix of `name` that is a module; the rest are steps.
@@ -328,6 +364,13 @@ impl<'p> Resolver<'p> {
                 .map(Place::Object)
                 .map_err(|why| Error::failed(format!("{so_far}[{key}]: {why}"))),
             (Place::Object(at), Step::Chain) => Ok(Place::Chain(chain(&self.python, *at))),
+            (Place::Instances(all, _), Step::Item(Key::Int(index))) => {
+                let found = usize::try_from(*index).ok().and_then(|index| all.get(index));
+                let found = found.copied().map(Place::Object);
+                found.ok_or_else(|| Error::failed(format!("{so_far}[{index}]: there are {}", all.len())))
+            }
+            (Place::Instances(all, _), step) => Err(Error::failed(format!("{so_far} has no {step}"))
+                .hint(format!("there are {}: {so_far}[0] is the first", all.len()))),
             (_, step) => Err(Error::failed(format!("{so_far} has no {step}"))),
         }
     }

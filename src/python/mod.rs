@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod all_tasks;
 mod code;
 mod copy_plan;
 mod deques;
@@ -34,6 +35,7 @@ mod tasks;
 mod types;
 mod variables;
 
+pub use all_tasks::TaskObject;
 pub use code::{Code, CodeCache};
 pub use dicts::Item;
 pub use frames::{End, MAX_FRAMES, RawFrame, Stack, Walk};

@@ -286,6 +286,7 @@ pub fn look_from(memory: &dyn Memory, layout: &Layout, head: Addr) {
     let codes = CodeCache::default();
     for interpreter in python.interpreters(head).items.into_iter().take(4) {
         look_at_modules(&python, interpreter);
+        let _ = python.tasks(interpreter);
         for thread in python.threads(interpreter).items.into_iter().take(8) {
             let mut copy = StackCopy::new(thread.address, vec![(thread.address, 16)]);
             for _ in 0..2 {
