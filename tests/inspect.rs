@@ -211,6 +211,55 @@ fn tasks(program: &Program) -> Problems {
     problems
 }
 
+/// The slots of classes, those that derive from them, and the C functions behind slots, methods and functions.
+#[test]
+fn classes_tell_their_slots() {
+    everywhere("classes", &[], |_, program| {
+        let mut problems = Problems::new();
+        for (path, told) in program.extra()["classes"].as_object().expect("extra.classes is an object") {
+            match object(program, &format!("type:{path}"), &["--depth", "0"]) {
+                Ok(seen) => problems.extend(class_differs(path, told, &seen["class"])),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let functions = program.extra()["functions"].as_object().expect("extra.functions is an object");
+        for (path, names) in functions {
+            match object(program, path, &["--depth", "0"]) {
+                // A file without symbols names none.
+                Ok(seen) if names.as_array().is_some_and(|names| names.contains(&seen["c_symbol"])) => {}
+                Ok(seen) if seen["c_symbol"].as_str().is_some_and(|symbol| symbol.contains("+0x")) => {}
+                Ok(seen) => problems.push(format!("{path} is one of {names}, pitviper says {}", seen["c_symbol"])),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        for (path, slots) in program.extra()["exported"].as_object().expect("extra.exported is an object") {
+            let seen = object(program, &format!("type:{path}"), &[]).unwrap_or_default();
+            for (slot, function) in slots.as_object().into_iter().flatten() {
+                if seen["class"]["slots"][slot] != *function {
+                    problems.push(format!("{path}: {slot}: {} instead of {function}", seen["class"]["slots"][slot]));
+                }
+            }
+        }
+        problems
+    });
+}
+
+fn class_differs(path: &str, told: &Value, seen: &Value) -> Problems {
+    let mut problems = Problems::new();
+    for (slot, has) in told["slots"].as_object().into_iter().flatten() {
+        if *has != seen["slots"][slot].is_string() {
+            problems.push(format!("{path}: {slot} should be there: {has}, pitviper says {}", seen["slots"][slot]));
+        }
+    }
+    let last = |name: &Value| name.as_str()?.rsplit('.').next().map(str::to_owned);
+    let mut names: Vec<String> = seen["subclasses"].as_array().into_iter().flatten().filter_map(last).collect();
+    names.sort();
+    if Value::from(names.clone()) != told["subclasses"] {
+        problems.push(format!("{path}: its subclasses are {}, pitviper says {names:?}", told["subclasses"]));
+    }
+    problems
+}
+
 /// Exceptions follow one another; a generator says where it waits.
 #[test]
 fn chains_and_generators_are_followed() {

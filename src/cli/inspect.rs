@@ -11,7 +11,7 @@ use crate::output::{dump_json, escape, inspect_json, inspect_text};
 use crate::paths::{self, Path, Place, Resolver, Seen};
 use crate::python::{CodeCache, Part, Python, RawFrame};
 use crate::stacks::Read;
-use crate::target::Target;
+use crate::target::{Functions, Target};
 use serde_json::json;
 
 /// Print the object at a path: a name, an item, a variable of a frame
@@ -128,9 +128,10 @@ fn look(args: &Args, target: &Target) -> Result<Seen<Answer>> {
     let codes = CodeCache::default();
     let pages = Pages::new(&target.memory);
     let resolver = Resolver::new(target, &pages, &codes, args.path.interpreter)?;
+    let functions = Functions::of(target);
     let limits = Limits { depth: args.depth, items: args.items, width: args.width };
     paths::look(&resolver, &args.path, args.reading.pausing(), &mut |place, _| {
-        let mut inspector = Inspector::new(resolver.python, &codes, limits);
+        let mut inspector = Inspector::new(resolver.python, &codes, limits).naming(&functions);
         Ok(describe(args, &codes, &resolver, &mut inspector, place))
     })
 }

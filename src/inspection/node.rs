@@ -1,7 +1,7 @@
 //! An object and those it refers to, as a tree.
 
 use crate::address::Addr;
-use crate::inspection::classes::{ClassFacts, class_facts, qualified};
+use crate::inspection::classes::{ClassFacts, c_function, class_facts, qualified};
 use crate::inspection::facts::{Fact, facts};
 use crate::inspection::generators::{GeneratorState, generator};
 use crate::inspection::size::size_of;
@@ -9,6 +9,7 @@ use crate::inspection::{References, is_tracked, references};
 use crate::objects::{self, Value, describe};
 use crate::paths::{is_a, module_dict};
 use crate::python::{CodeCache, Part, Python, flag};
+use crate::target::{FunctionName, Functions};
 use std::collections::HashSet;
 
 /// How much is shown.
@@ -44,6 +45,8 @@ pub struct Node {
     pub tracked: Option<bool>,
     /// Plain facts.
     pub facts: Vec<(String, Fact)>,
+    /// The C function that it stands for.
+    pub c_function: Option<FunctionName>,
     /// What it is, if it is a class.
     pub class: Option<ClassFacts>,
     /// How far it has come, if it is a generator or coroutine.
@@ -98,6 +101,7 @@ pub struct Inspector<'p> {
     python: Python<'p>,
     codes: &'p CodeCache,
     limits: Limits,
+    functions: Option<&'p Functions<'p>>,
     seen: HashSet<Addr>,
     left: usize,
 }
@@ -106,7 +110,12 @@ impl<'p> Inspector<'p> {
     /// Looks through `python`, within `limits`.
     pub fn new(python: Python<'p>, codes: &'p CodeCache, limits: Limits) -> Self {
         let limits = Limits { depth: limits.depth.min(MAX_DEPTH), ..limits };
-        Self { python, codes, limits, seen: HashSet::new(), left: MAX_NODES }
+        Self { python, codes, limits, functions: None, seen: HashSet::new(), left: MAX_NODES }
+    }
+
+    /// The same, which tells by `functions` what C functions are called.
+    pub fn naming(self, functions: &'p Functions<'p>) -> Self {
+        Self { functions: Some(functions), ..self }
     }
 
     /// The object at `address`. Never fails: what cannot be read says so.
@@ -135,7 +144,8 @@ impl<'p> Inspector<'p> {
             size: size_of(&python, address).ok().flatten(),
             tracked: is_tracked(&python, address),
             facts: facts(&python, address).into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
-            class: if is_class { class_facts(&python, address).ok() } else { None },
+            c_function: self.functions.and_then(|functions| Some(functions.name(c_function(&python, address)?))),
+            class: if is_class { class_facts(&python, address, self.functions).ok() } else { None },
             generator: generator(&python, self.codes, address),
             children: Vec::new(),
             hidden: 0,
@@ -264,8 +274,7 @@ impl<'p> Inspector<'p> {
     fn attributes(&self, found: &mut Outgoing, address: Addr) {
         let python = self.python;
         let is_class = python.type_flags(address).is_ok_and(|flags| flags.has(flag::TYPE_SUBCLASS));
-        let dict =
-            if is_class { python.get(address, python.layout.type_object.dict) } else { module_dict(&python, address) };
+        let dict = if is_class { python.class_dict(address) } else { module_dict(&python, address) };
         let items = match dict {
             Ok(Some(dict)) => python.dict_items(dict, MAX_ATTRIBUTES).map(|found| found.0),
             _ => python.attributes(address, MAX_ATTRIBUTES),

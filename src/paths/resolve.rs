@@ -80,6 +80,7 @@ impl<'p> Resolver<'p> {
             return Err(Error::failed(format!("pid {pid}: there is no {wanted}"))
                 .hint(format!("its interpreters are {}", known.join(", "))));
         };
+        let python = python.of_interpreter(interpreter.address);
         let states = python.threads(*interpreter).items;
         let ids = NativeIds::read(pid, &python, &states);
         let mut names: HashMap<u64, String> = names(&python, *interpreter);
