@@ -72,7 +72,7 @@ const RECORDED: &[&str] = &[
 ];
 
 /// Programs of `tests/inspect.rs`.
-const INSPECTED: &[&str] = &["inspected", "classes"];
+const INSPECTED: &[&str] = &["inspected", "classes", "counting"];
 /// Programs of `tests/state.rs`.
 const STATE: &[&str] = &["stateful"];
 /// Programs of `tests/dis.rs`.

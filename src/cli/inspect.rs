@@ -2,9 +2,10 @@
 
 use crate::address::{Addr, Pid};
 use crate::cli::common::{Reading, Shown, parse_target};
+use crate::cli::shell::{self, Start};
 use crate::cli::terminal::Talk;
 use crate::cli::{Outcome, found, terminal};
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::inspection::{Child, ChildKind, Fact, Inspector, Limits, Link, Node, RawField, raw_fields};
 use crate::memory::Pages;
 use crate::output::{dump_json, escape, inspect_json, inspect_text};
@@ -14,7 +15,7 @@ use crate::stacks::Read;
 use crate::target::{Functions, Target};
 use serde_json::json;
 
-/// Print the object at a path: a name, an item, a variable of a frame
+/// Print the object at a path: a name, an item, a variable; without one, ask in a shell
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Paths:
   module.name.attribute[key]       the longest prefix that is a module; bare names: __main__, builtins
@@ -29,31 +30,39 @@ Examples:
   pitviper inspect 1234 t:MainThread.f[0].request     a variable of the innermost frame
   pitviper inspect 1234 type:app.Pool --json          a class
   pitviper inspect 1234 app.pool --layout             its C fields
+  pitviper inspect 1234                               a shell; `help` there tells what it can do
 
 Exit codes: 0 complete, 1 failed, 2 usage, 3 not permitted, 4 part of it could not be read")]
 pub struct Args {
     /// Process id
     #[arg(value_name = "TARGET", value_parser = parse_target)]
     pid: Pid,
-    /// What to show
+    /// What to show; without it, a shell that asks again and again
     #[arg(value_name = "PATH", value_parser = str::parse::<Path>)]
-    path: Path,
+    path: Option<Path>,
     /// Levels of objects below it
-    #[arg(long, value_name = "LEVELS", default_value_t = 1)]
+    #[arg(long, value_name = "LEVELS", default_value_t = 1, requires = "path")]
     depth: u32,
     /// Items of a container, attributes of an object
-    #[arg(long, value_name = "NUMBER", default_value_t = 40)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 40, requires = "path")]
     items: usize,
     /// Characters of the text of one object
-    #[arg(long, value_name = "CHARACTERS", default_value_t = 200)]
+    #[arg(long, value_name = "CHARACTERS", default_value_t = 200, requires = "path")]
     width: usize,
     /// Show the C fields of the object
-    #[arg(long)]
+    #[arg(long, requires = "path")]
     layout: bool,
     #[command(flatten)]
     reading: Reading,
     #[command(flatten)]
     shown: Shown,
+}
+
+impl Args {
+    /// Whether it is the shell that is asked for.
+    pub fn is_shell(&self) -> bool {
+        self.path.is_none()
+    }
 }
 
 /// What is shown of a path: its objects, each under a name.
@@ -68,8 +77,16 @@ struct Answer {
 /// Inspects the target.
 pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.reading.table()?;
+    let Some(path) = &args.path else {
+        if args.shown.json {
+            return Err(
+                Error::new(Kind::Usage, "--json tells of an object").hint("name a path, or say --json in the shell")
+            );
+        }
+        return shell::run(&Start { pid: args.pid, table: table.as_ref(), options: args.reading.given() }, talk);
+    };
     let target = found::attach(talk, args.pid, table.as_ref())?;
-    let Seen { value: answer, read } = look(args, &target)?;
+    let Seen { value: answer, read } = look(args, path, &target)?;
     let fault = answer.instances.as_ref().and_then(|(_, fault)| fault.clone());
     let mixed = (read == Some(Read::Undecided)).then(|| found::MIXED.to_owned());
     let complete = fault.is_none() && mixed.is_none() && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
@@ -83,7 +100,7 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
             "pitviper": env!("CARGO_PKG_VERSION"),
             "target": dump_json::process(&target),
             "python": dump_json::python(&target),
-            "path": args.path.to_string(),
+            "path": path.to_string(),
             "complete": complete,
             "objects": objects,
             "plain": answer.plain.as_ref().map(plain),
@@ -95,7 +112,7 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
         terminal::data(|out| {
             if let Some((count, fault)) = &answer.instances {
                 let fault = fault.as_ref().map_or_else(String::new, |fault| format!(", or more: {}", escape(fault)));
-                writeln!(out, "{}: {count} objects{fault}", args.path)?;
+                writeln!(out, "{path}: {count} objects{fault}")?;
             }
             for (name, node, fields) in &answer.nodes {
                 match fields {
@@ -104,7 +121,7 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
                 }
             }
             if let Some(part) = &answer.plain {
-                writeln!(out, "{} = {}", args.path, plain(part))?;
+                writeln!(out, "{path} = {}", plain(part))?;
             }
             mixed.iter().try_for_each(|problem| writeln!(out, "problem: {problem}"))
         })?;
@@ -124,27 +141,28 @@ fn plain(part: &Part) -> String {
     }
 }
 
-fn look(args: &Args, target: &Target) -> Result<Seen<Answer>> {
+fn look(args: &Args, path: &Path, target: &Target) -> Result<Seen<Answer>> {
     let codes = CodeCache::default();
     let pages = Pages::new(&target.memory);
-    let resolver = Resolver::new(target, &pages, &codes, args.path.interpreter)?;
+    let resolver = Resolver::new(target, &pages, &codes, path.interpreter)?;
     let functions = Functions::of(target);
     let limits = Limits { depth: args.depth, items: args.items, width: args.width };
-    paths::look(&resolver, &args.path, args.reading.pausing(), &mut |place, _| {
+    paths::look(&resolver, path, args.reading.pausing(), &mut |place, _| {
         let mut inspector = Inspector::new(resolver.python, &codes, limits).naming(&functions);
-        Ok(describe(args, &codes, &resolver, &mut inspector, place))
+        Ok(describe(args, path, &codes, &resolver, &mut inspector, place))
     })
 }
 
 fn describe(
     args: &Args,
+    path: &Path,
     codes: &CodeCache,
     resolver: &Resolver<'_>,
     inspector: &mut Inspector<'_>,
     place: Place,
 ) -> Answer {
     let python = &resolver.python;
-    let name = args.path.to_string();
+    let name = path.to_string();
     let mut answer = Answer { nodes: Vec::new(), plain: None, instances: None };
     let fields = |at: Addr| if args.layout { raw_fields(python, at).ok() } else { None };
     match place {

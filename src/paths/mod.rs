@@ -18,6 +18,7 @@
 //! ```
 
 mod look;
+mod names;
 mod parse;
 mod resolve;
 mod steps;

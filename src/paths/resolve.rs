@@ -45,8 +45,8 @@ pub struct Resolver<'p> {
     pages: &'p Pages<'p>,
     /// What paths are read with.
     pub python: Python<'p>,
-    codes: &'p CodeCache,
-    interpreter: InterpreterState,
+    pub(super) codes: &'p CodeCache,
+    pub(super) interpreter: InterpreterState,
     /// Its threads, the oldest first: the order of `dump`.
     pub threads: Vec<Known>,
     /// Whether the stack that was read last was between two instructions that change it.
@@ -247,11 +247,11 @@ impl<'p> Resolver<'p> {
             .hint(self.similar(first).unwrap_or_else(|| "t:THREAD.f[0].NAME names a variable of a frame".to_owned())))
     }
 
-    fn modules(&self) -> Option<Addr> {
+    pub(super) fn modules(&self) -> Option<Addr> {
         self.python.get(self.interpreter.address, self.python.layout.interpreter.modules).ok().flatten()
     }
 
-    fn module(&self, name: &str) -> Option<Addr> {
+    pub(super) fn module(&self, name: &str) -> Option<Addr> {
         self.python.item_named(self.modules()?, name).ok().flatten()
     }
 
