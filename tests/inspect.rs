@@ -197,6 +197,20 @@ fn tasks(program: &Program) -> Problems {
             problems.push(format!("{name}: at {addresses:?}, pitviper says {seen:?}: {}{talk}", document["problems"]));
         }
         let first = if addresses.len() > 1 { "[0]" } else { "" };
+        match object(program, &format!("task:{name}{first}._coro"), &[]) {
+            Ok(coroutine) if matches!(coroutine["type"].as_str(), Some("coroutine" | "generator")) => {}
+            Ok(coroutine) => problems.push(format!("{name}: its coroutine is {}", coroutine["repr"])),
+            Err(problem) => problems.push(problem),
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pitviper"));
+        let path = format!("task:{name}{first}");
+        let output =
+            command.args(["dis", &program.pid().to_string(), &path, "--json"]).output().expect("pitviper runs");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if document["frame"]["lasti"].as_i64().is_none_or(|lasti| lasti < -1) || document["code"].is_null() {
+            let talk = String::from_utf8_lossy(&output.stderr);
+            problems.push(format!("{name}: where it stands: {}{talk}", document["frame"]));
+        }
         match object(program, &format!("task:{name}{first}.__class__"), &[]) {
             Ok(class) if class["type"] == "type" => {}
             Ok(class) => problems.push(format!("{name}: its class is {}", class["repr"])),

@@ -12,9 +12,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
-use support::programs::Program;
+use support::programs::{Program, Started};
 use support::recorded::Folder;
-use support::run::{Problems, everywhere};
+use support::run::{Problems, each_python, everywhere};
 
 /// Nothing here takes a tenth of it.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -195,6 +195,37 @@ fn a_frozen_process_stands_still_until_the_shell_is_gone() {
         if count(program, "interrupted") != 0 {
             problems.push(format!("{} calls were interrupted", count(program, "interrupted")));
         }
+        problems
+    });
+}
+
+/// A process that is frozen can be killed, and is gone then: its tracer stands in nobody's way.
+#[test]
+fn a_frozen_process_can_be_killed() {
+    each_python("killed while it is frozen", |python| {
+        let program = match Program::start(python, "counting", &[]) {
+            Ok(Started::Tells(program)) => program,
+            Ok(Started::Skips(_)) => return Problems::new(),
+            Err(problem) => return vec![problem],
+        };
+        let mut asked = Scripted::start(&program);
+        asked.ask("freeze");
+        let pid = program.pid().to_string();
+        let done = Command::new("kill").args(["-9", &pid]).status().unwrap();
+        let began = Instant::now();
+        // A zombie has no threads but the first: its parent is this test, which does not ask.
+        let state = || std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let is_zombie = || state().rsplit(')').next().is_none_or(|rest| rest.trim_start().starts_with('Z'));
+        let threads = || std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+        while began.elapsed() < PATIENCE && !(is_zombie() && threads() <= 1) {
+            std::thread::yield_now();
+        }
+        let mut problems = Problems::new();
+        if !done.success() || !is_zombie() || threads() > 1 {
+            problems.push(format!("it lives on with {} threads: {}", threads(), state()));
+        }
+        drop(asked.child.stdin.take());
+        asked.child.wait().unwrap();
         problems
     });
 }

@@ -21,6 +21,7 @@ use crate::target::Target;
   t:THREAD.f[NAME] the innermost frame of the function NAME
   a.b.function     a function, method, code object, generator or frame
   code:PATH        the code behind it: of what decorators have wrapped, too
+  task:NAME        the coroutine of a task of asyncio, where it stands
   0xADDRESS        the same, by its address
 Without PATH: the innermost frame of the main thread.
 
@@ -129,6 +130,7 @@ fn bytecode(
         Place::Frame(frame, number) => (frame, number),
         Place::Thread(thread) => innermost(thread).ok_or_else(none)?,
         Place::Object(at) => {
+            let at = resolver.executed(at);
             let looked = match Looked::of(python, opcodes, at).map_err(unreadable)? {
                 Some(looked) => Some(looked),
                 None => {

@@ -218,6 +218,11 @@ impl<'p> Resolver<'p> {
         })
     }
 
+    /// What the task at `at` executes; `None` if it is none.
+    fn coroutine(&self, at: Addr) -> Option<Addr> {
+        self.python.tasks(self.interpreter).items.into_iter().find(|task| task.address == at)?.coroutine
+    }
+
     /// What `tasks` are called: each name once.
     pub(super) fn task_names(&self, tasks: &[TaskObject]) -> std::collections::BTreeSet<String> {
         let name = |task: &TaskObject| task.name.clone().or_else(|| task.qualname.clone());
@@ -346,6 +351,13 @@ impl<'p> Resolver<'p> {
         None
     }
 
+    /// The object at `at`, or if that is a task of asyncio what it executes.
+    pub fn executed(&self, at: Addr) -> Addr {
+        // Who is no task need not be looked for among all tasks.
+        let may_be_task = attribute(&self.python, at, "_coro").is_some();
+        may_be_task.then(|| self.coroutine(at)).flatten().unwrap_or(at)
+    }
+
     fn step(&self, place: &Place, step: &Step, so_far: &str) -> Result<Place> {
         match (place, step) {
             (Place::Thread(thread), step) => self.of_thread(*thread, step, so_far),
@@ -357,6 +369,12 @@ impl<'p> Resolver<'p> {
                 Some(Attribute::Object(value)) => Ok(Place::Object(value)),
                 Some(Attribute::Plain(part)) => Ok(Place::Plain(part)),
                 Some(Attribute::Computed(how)) => {
+                    // Of a task of C code it is known all the same.
+                    if name == "_coro"
+                        && let Some(coroutine) = self.coroutine(*at)
+                    {
+                        return Ok(Place::Object(coroutine));
+                    }
                     Err(Error::failed(format!("{so_far}.{name} is nowhere in memory: {how}, and nothing is executed")))
                 }
                 None => Err(self.no_attribute(*at, name, so_far)),

@@ -356,6 +356,8 @@ pub fn look_at_object(python: &Python<'_>, at: Addr) {
     let _ = (python.tuple_items(at, usize::MAX), python.list_items(at, usize::MAX), python.set_items(at, usize::MAX));
     let _ = (python.int(at), python.float(at), python.complex(at), python.name(at));
     let _ = (python.dict_items(at, usize::MAX), python.attributes(at, usize::MAX), python.slots(at));
+    let of_itself = python.of_interpreter(at);
+    let _ = (of_itself.class_dict(at), of_itself.subclasses(at, usize::MAX), python.subclasses(at, 10));
     let _ = (python.mro(at), python.qualified_name(at), python.type_name(at), python.item_named(at, "x"));
     if let (Ok(code), Ok(frame)) = (python.code(at), python.frame(at)) {
         code.position(code.lasti(&python, &frame));

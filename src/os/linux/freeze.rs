@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What stands of a process.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -35,6 +35,8 @@ pub struct Freezer {
 
 /// How often threads that were asleep, and those that are new, are looked for.
 const WATCH: Duration = Duration::from_millis(1);
+/// The watch rests for so many times as long as it took: of a thousand threads it would take a processor for itself.
+const IDLE: u32 = 4;
 /// The first look is over once two in a row found the same, and no thread that runs: one that hands the GIL on
 /// sleeps for a moment. Or after so many.
 const MAX_ROUNDS: usize = 50;
@@ -96,8 +98,11 @@ impl Threads {
         }
         // Who has asked waits for this; if not, all go on at once.
         let _ = tell.send(now);
-        while held.recv_timeout(WATCH) == Err(RecvTimeoutError::Timeout) {
+        let mut pause = WATCH;
+        while held.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+            let began = Instant::now();
             self.stop_those_that_run(stands_well);
+            pause = WATCH.max(began.elapsed() * IDLE);
         }
     }
 
