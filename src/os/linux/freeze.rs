@@ -44,6 +44,8 @@ const MAX_ROUNDS: usize = 50;
 const MAX_TRIES: usize = 10;
 /// For so long it runs in between: stopped at once, it would stand where it stood.
 const BETWEEN: Duration = Duration::from_micros(100);
+/// So long it may take to get a processor.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 impl Freezer {
     /// Stops the threads of `pid`. `stands_well` is asked of each that was stopped whether it stands well; if not it is
@@ -122,7 +124,7 @@ impl Threads {
                 // It was killed, and cannot end before its tracer has seen that.
                 (Activity::Gone, _) => thread.stopped = None,
                 (Activity::Running, false) => {
-                    thread.stopped = stop(&self.tracer, tid, &thread.files, stands_well);
+                    thread.stopped = stop(&self.tracer, tid, &mut thread.files, stands_well);
                     match &thread.stopped {
                         Some(_) => frozen.stopped += 1,
                         None if thread.files.activity() == Activity::Running => frozen.running += 1,
@@ -137,16 +139,34 @@ impl Threads {
     }
 }
 
-fn stop(tracer: &Tracer, tid: Pid, files: &ThreadFiles, stands_well: &dyn Fn(Pid) -> bool) -> Option<StoppedThread> {
+fn stop(
+    tracer: &Tracer,
+    tid: Pid,
+    files: &mut ThreadFiles,
+    stands_well: &dyn Fn(Pid) -> bool,
+) -> Option<StoppedThread> {
     for attempt in 1..=MAX_TRIES {
         match tracer.stop(tid, || files.activity() == Activity::Running) {
             Ok(stopped) if attempt == MAX_TRIES || stands_well(tid) => return Some(stopped),
             Ok(stopped) => {
+                files.count();
                 drop(stopped);
-                std::thread::sleep(BETWEEN);
+                let_run(files);
             }
             Err(StopError::Refused | StopError::Gone | StopError::Blocked | StopError::TooSlow) => return None,
         }
     }
     None
+}
+
+/// Waits until a thread that was let go has run on: where processors are rare it takes a while to get one.
+fn let_run(files: &mut ThreadFiles) {
+    let began = Instant::now();
+    loop {
+        std::thread::sleep(BETWEEN);
+        let before = files.count().map(|turns| turns.turns);
+        if before.is_none() || before != files.turns().map(|turns| turns.turns) || began.elapsed() > PATIENCE {
+            return std::thread::sleep(BETWEEN);
+        }
+    }
 }
