@@ -43,6 +43,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("nix", &["os"]),
     ("num_bigint", &["python"]),
     ("regex_lite", &["profile"]),
+    ("rustyline", &["cli"]),
     ("serde_json", &["output", "cli"]),
     ("syscalls", &["os"]),
     ("terminal_size", &["cli"]),

@@ -7,7 +7,7 @@
 mod support;
 
 use pitviper::address::{Addr, Pid};
-use pitviper::disassembly::{self, Depth, Looked, states};
+use pitviper::disassembly::{Depth, Looked, states};
 use pitviper::layout::Opcodes;
 use pitviper::memory::Pages;
 use pitviper::output::dis_json;
@@ -15,7 +15,6 @@ use pitviper::python::Python;
 use pitviper::target::Target;
 use serde_json::{Value, json};
 use std::process::Command;
-use std::rc::Rc;
 use support::interpreters::Interpreter;
 use support::programs::Program;
 use support::run::{Problems, each_python, everywhere};
@@ -45,10 +44,8 @@ fn address(value: &Value) -> Addr {
 
 /// What the library shows of the object at `at`.
 fn looked(python: &Python<'_>, opcodes: &Opcodes, at: Addr) -> Result<Looked, String> {
-    let subject = disassembly::subject(python, at).map_err(|fault| fault.to_string())?.ok_or("it has no code")?;
-    let code = Rc::new(python.code(subject.code).map_err(|fault| fault.to_string())?);
-    let frame = subject.frame.map(|frame| python.frame(frame)).transpose().map_err(|fault| fault.to_string())?;
-    Looked::read(python, opcodes, code, frame.as_ref(), subject.settled).map_err(|fault| fault.to_string())
+    let looked = Looked::of(python, opcodes, at).map_err(|fault| fault.to_string())?;
+    looked.ok_or_else(|| "it has no code".to_owned())
 }
 
 /// Runs `check` with what reads the memory of `program`.
@@ -305,9 +302,16 @@ fn wrong_paths() {
             ("t:nobody.f[0]", 1),
             ("0x10", 1),
             ("0x0", 1),
-            ("t:0", 2),
             ("t:0.f[]", 2),
             ("nothing.known", 1),
+            ("code:t:0.f[1000]", 1),
+            ("code:code:t:0.f[0]", 2),
+            ("sys.path", 1),
+            ("t:0", 0),
+            ("code:t:0.f[0]", 0),
+            ("os.path.join", 0),
+            ("code:os.path.join", 0),
+            ("interp:0/os.environ", 1),
         ];
         let code = |path: &str| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_pitviper"));

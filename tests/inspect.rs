@@ -6,6 +6,7 @@
 mod support;
 
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 use support::programs::Program;
@@ -395,6 +396,108 @@ fn objects_of_a_class_are_found() {
         }
         vec![format!("there are {told} objects of Plain, pitviper says {}: {talk}", document["instances"])]
     });
+}
+
+/// Tasks of C code and of Python code, of threads that run and that have ended, are found by their names.
+#[test]
+fn tasks_are_found_by_name() {
+    everywhere("task_objects", &[], |_, program| tasks(program));
+    everywhere("task_objects", &["python"], |_, program| tasks(program));
+}
+
+fn tasks(program: &Program) -> Problems {
+    let mut told: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for row in program.extra()["tasks"].as_array().expect("extra.tasks is a list") {
+        let address = row[1].as_u64().map(|at| format!("{at:#x}")).expect("an address is a number");
+        told.entry(row[0].as_str().expect("a name is a text")).or_default().insert(address);
+    }
+    let mut problems = Problems::new();
+    for (name, addresses) in &told {
+        let output = inspect(program.pid(), &format!("task:{name}"), &["--json", "--depth", "0"]);
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        let objects = document["objects"].as_array().cloned().unwrap_or_default();
+        let seen: BTreeSet<String> =
+            objects.iter().filter_map(|object| Some(object["addr"].as_str()?.into())).collect();
+        if seen != *addresses || !output.status.success() {
+            let talk = String::from_utf8_lossy(&output.stderr);
+            problems.push(format!("{name}: at {addresses:?}, pitviper says {seen:?}: {}{talk}", document["problems"]));
+        }
+        let first = if addresses.len() > 1 { "[0]" } else { "" };
+        match object(program, &format!("task:{name}{first}._coro"), &[]) {
+            Ok(coroutine) if matches!(coroutine["type"].as_str(), Some("coroutine" | "generator")) => {}
+            Ok(coroutine) => problems.push(format!("{name}: its coroutine is {}", coroutine["repr"])),
+            Err(problem) => problems.push(problem),
+        }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pitviper"));
+        let path = format!("task:{name}{first}");
+        let output =
+            command.args(["dis", &program.pid().to_string(), &path, "--json"]).output().expect("pitviper runs");
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        if document["frame"]["lasti"].as_i64().is_none_or(|lasti| lasti < -1) || document["code"].is_null() {
+            let talk = String::from_utf8_lossy(&output.stderr);
+            problems.push(format!("{name}: where it stands: {}{talk}", document["frame"]));
+        }
+        match object(program, &format!("task:{name}{first}.__class__"), &[]) {
+            Ok(class) if class["type"] == "type" => {}
+            Ok(class) => problems.push(format!("{name}: its class is {}", class["repr"])),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let output = inspect(program.pid(), "task:none", &[]);
+    let talk = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() != Some(1) || !talk.contains("its tasks are ") {
+        problems.push(format!("a task that is none: {talk}"));
+    }
+    problems
+}
+
+/// The slots of classes, those that derive from them, and the C functions behind slots, methods and functions.
+#[test]
+fn classes_tell_their_slots() {
+    everywhere("classes", &[], |_, program| {
+        let mut problems = Problems::new();
+        for (path, told) in program.extra()["classes"].as_object().expect("extra.classes is an object") {
+            match object(program, &format!("type:{path}"), &["--depth", "0"]) {
+                Ok(seen) => problems.extend(class_differs(path, told, &seen["class"])),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        let functions = program.extra()["functions"].as_object().expect("extra.functions is an object");
+        for (path, names) in functions {
+            match object(program, path, &["--depth", "0"]) {
+                // A file without symbols names none.
+                Ok(seen) if names.as_array().is_some_and(|names| names.contains(&seen["c_symbol"])) => {}
+                Ok(seen) if seen["c_symbol"].as_str().is_some_and(|symbol| symbol.contains("+0x")) => {}
+                Ok(seen) => problems.push(format!("{path} is one of {names}, pitviper says {}", seen["c_symbol"])),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        for (path, slots) in program.extra()["exported"].as_object().expect("extra.exported is an object") {
+            let seen = object(program, &format!("type:{path}"), &[]).unwrap_or_default();
+            for (slot, function) in slots.as_object().into_iter().flatten() {
+                if seen["class"]["slots"][slot] != *function {
+                    problems.push(format!("{path}: {slot}: {} instead of {function}", seen["class"]["slots"][slot]));
+                }
+            }
+        }
+        problems
+    });
+}
+
+fn class_differs(path: &str, told: &Value, seen: &Value) -> Problems {
+    let mut problems = Problems::new();
+    for (slot, has) in told["slots"].as_object().into_iter().flatten() {
+        if *has != seen["slots"][slot].is_string() {
+            problems.push(format!("{path}: {slot} should be there: {has}, pitviper says {}", seen["slots"][slot]));
+        }
+    }
+    let last = |name: &Value| name.as_str()?.rsplit('.').next().map(str::to_owned);
+    let mut names: Vec<String> = seen["subclasses"].as_array().into_iter().flatten().filter_map(last).collect();
+    names.sort();
+    if Value::from(names.clone()) != told["subclasses"] {
+        problems.push(format!("{path}: its subclasses are {}, pitviper says {names:?}", told["subclasses"]));
+    }
+    problems
 }
 
 /// Exceptions follow one another; a generator says where it waits.

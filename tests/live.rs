@@ -73,14 +73,14 @@ const RECORDED: &[&str] = &[
 ];
 
 /// Programs of `tests/inspect.rs`.
-const INSPECTED: &[&str] = &["arrays", "hostile", "inspected", "trees", "valued"];
+const INSPECTED: &[&str] = &["arrays", "classes", "counting", "hostile", "inspected", "trees", "valued"];
 /// Programs of `tests/state.rs`.
 const STATE: &[&str] = &["stateful"];
 /// Programs of `tests/dis.rs`.
 const DISASSEMBLED: &[&str] = &["disassembled"];
 
 /// Programs of `tests/tasks.rs`.
-const TASKS: &[&str] = &["async_tasks"];
+const TASKS: &[&str] = &["async_tasks", "task_objects"];
 
 /// Programs of `tests/locks.rs`.
 const LOCKS: &[&str] = &["locked", "ordered_locks"];

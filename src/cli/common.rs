@@ -82,6 +82,14 @@ impl Reading {
     pub fn table(&self) -> Result<Option<UserTable>> {
         self.meaning.table()
     }
+
+    /// The options that were given: name and value.
+    pub fn given(&self) -> Vec<(&'static str, Option<String>)> {
+        let offsets = self.meaning.offsets.as_ref().map(|file| ("offsets", Some(file.display().to_string())));
+        let pause = self.pause.then_some(("pause", None));
+        let no_pause = self.no_pause.then_some(("no-pause", None));
+        [offsets, pause, no_pause].into_iter().flatten().collect()
+    }
 }
 
 impl Meaning {

@@ -9,6 +9,9 @@ use crate::target::{Root, Target, UserTable};
 use std::path::Path;
 use std::time::Instant;
 
+/// What is said where a thread was read that ran meanwhile.
+pub const MIXED: &str = "the thread ran while it was read: what is shown may mix two moments";
+
 /// How the Python of `target` was found, by subject.
 pub fn findings(target: &Target) -> [(&'static str, String); 4] {
     let layout = &target.layout;

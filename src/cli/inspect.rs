@@ -2,29 +2,30 @@
 
 use crate::address::{Addr, Pid};
 use crate::cli::common::{Own, Reading, Shown, parse_target};
+use crate::cli::shell::{self, Start};
 use crate::cli::terminal::Talk;
 use crate::cli::{Outcome, found, terminal};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::inspection::{
     Child, ChildKind, Fact, Inspector, Limits, Link, Node, RawField, SyntaxTree, raw_fields, syntax_tree,
 };
 use crate::memory::Pages;
 use crate::objects::OwnPrinters;
-use crate::os::{self, StopError, Tracer};
 use crate::output::{dump_json, escape, inspect_json, inspect_text};
-use crate::paths::{Path, Place, Resolver, Root};
+use crate::paths::{self, Path, Place, Resolver, Seen};
 use crate::python::{CodeCache, Part, Python, RawFrame};
-use crate::stacks::Pausing;
-use crate::target::Target;
+use crate::stacks::Read;
+use crate::target::{Functions, Target};
 use serde_json::json;
 
-/// Print the object at a path: a name, an item, a variable of a frame
+/// Print the object at a path: a name, an item, a variable; without one, ask in a shell
 #[derive(clap::Args, Debug)]
 #[command(after_help = "Paths:
   module.name.attribute[key]       the longest prefix that is a module; bare names: __main__, builtins
   t:THREAD.f[0].variable           of a frame: by number (0 is the innermost) or function, of a thread by name or id
   0x7f…  type:module.Class  code:PATH  interp:N/PATH
   all:module.Class                 every object of the class that the garbage collector knows
+  task:NAME                        a task of asyncio, by its name or its coroutine's
   .name  [key]  !chain             attributes, items, and all that follow (exceptions, tracebacks, awaits)
 
 Examples:
@@ -32,26 +33,27 @@ Examples:
   pitviper inspect 1234 t:MainThread.f[0].request     a variable of the innermost frame
   pitviper inspect 1234 type:app.Pool --json          a class
   pitviper inspect 1234 app.pool --layout             its C fields
+  pitviper inspect 1234                               a shell; `help` there tells what it can do
 
 Exit codes: 0 complete, 1 failed, 2 usage, 3 not permitted, 4 part of it could not be read")]
 pub struct Args {
     /// Process id
     #[arg(value_name = "TARGET", value_parser = parse_target)]
     pid: Pid,
-    /// What to show
+    /// What to show; without it, a shell that asks again and again
     #[arg(value_name = "PATH", value_parser = str::parse::<Path>)]
-    path: Path,
+    path: Option<Path>,
     /// Levels of objects below it
-    #[arg(long, value_name = "LEVELS", default_value_t = 1)]
+    #[arg(long, value_name = "LEVELS", default_value_t = 1, requires = "path")]
     depth: u32,
     /// Items of a container, attributes of an object
-    #[arg(long, value_name = "NUMBER", default_value_t = 40)]
+    #[arg(long, value_name = "NUMBER", default_value_t = 40, requires = "path")]
     items: usize,
     /// Characters of the text of one object
-    #[arg(long, value_name = "CHARACTERS", default_value_t = 200)]
+    #[arg(long, value_name = "CHARACTERS", default_value_t = 200, requires = "path")]
     width: usize,
     /// Show the C fields of the object
-    #[arg(long)]
+    #[arg(long, requires = "path")]
     layout: bool,
     /// Show the tree of an ast node, as ast.dump does
     #[arg(long, conflicts_with = "layout")]
@@ -62,6 +64,13 @@ pub struct Args {
     reading: Reading,
     #[command(flatten)]
     shown: Shown,
+}
+
+impl Args {
+    /// Whether it is the shell that is asked for.
+    pub fn is_shell(&self) -> bool {
+        self.path.is_none()
+    }
 }
 
 /// What is shown of a path: its objects, each under a name.
@@ -79,11 +88,20 @@ struct Answer {
 pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.reading.table()?;
     let printers = args.own.printers()?;
+    let Some(path) = &args.path else {
+        if args.shown.json {
+            return Err(
+                Error::new(Kind::Usage, "--json tells of an object").hint("name a path, or say --json in the shell")
+            );
+        }
+        return shell::run(&Start { pid: args.pid, table: table.as_ref(), options: args.reading.given() }, talk);
+    };
     let target = found::attach(talk, args.pid, table.as_ref())?;
-    let answer = look(args, &target, printers)?;
+    let Seen { value: answer, read } = look(args, path, &target, printers)?;
     let fault = answer.instances.as_ref().and_then(|(_, fault)| fault.clone());
-    let whole = answer.tree.as_ref().is_none_or(SyntaxTree::is_complete);
-    let complete = whole && fault.is_none() && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
+    let mixed = (read == Some(Read::Undecided)).then(|| found::MIXED.to_owned());
+    let whole = answer.tree.as_ref().is_none_or(SyntaxTree::is_complete) && fault.is_none() && mixed.is_none();
+    let complete = whole && answer.nodes.iter().all(|(_, node, _)| node.fault.is_none());
     if args.shown.json {
         let objects: Vec<_> = answer
             .nodes
@@ -94,13 +112,13 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
             "pitviper": env!("CARGO_PKG_VERSION"),
             "target": dump_json::process(&target),
             "python": dump_json::python(&target),
-            "path": args.path.to_string(),
+            "path": path.to_string(),
             "complete": complete,
             "objects": objects,
             "plain": answer.plain.as_ref().map(plain),
             "tree": answer.tree.as_ref().map(SyntaxTree::dump),
             "instances": answer.instances.as_ref().map(|(count, _)| count),
-            "problems": fault.iter().collect::<Vec<_>>(),
+            "problems": fault.iter().chain(&mixed).collect::<Vec<_>>(),
         }))?;
     } else {
         let style = args.shown.color.style();
@@ -110,7 +128,7 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
             }
             if let Some((count, fault)) = &answer.instances {
                 let fault = fault.as_ref().map_or_else(String::new, |fault| format!(", or more: {}", escape(fault)));
-                writeln!(out, "{}: {count} objects{fault}", args.path)?;
+                writeln!(out, "{path}: {count} objects{fault}")?;
             }
             for (name, node, fields) in &answer.nodes {
                 match fields {
@@ -118,10 +136,10 @@ pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
                     None => inspect_text::write(out, name, node, style)?,
                 }
             }
-            match &answer.plain {
-                Some(part) => writeln!(out, "{} = {}", args.path, plain(part)),
-                None => Ok(()),
+            if let Some(part) = &answer.plain {
+                writeln!(out, "{path} = {}", plain(part))?;
             }
+            mixed.iter().try_for_each(|problem| writeln!(out, "problem: {problem}"))
         })?;
     }
     Ok(if complete { Outcome::Complete } else { Outcome::Partial })
@@ -139,34 +157,24 @@ fn plain(part: &Part) -> String {
     }
 }
 
-fn look(args: &Args, target: &Target, printers: Option<&'static OwnPrinters>) -> Result<Answer> {
+fn look(args: &Args, path: &Path, target: &Target, printers: Option<&'static OwnPrinters>) -> Result<Seen<Answer>> {
     let codes = CodeCache::default();
     let pages = Pages::new(&target.memory);
-    let python = Python::new(&pages, &target.layout);
-    let resolver = Resolver::new(target, python, &codes, args.path.interpreter)?;
-    // A thread that runs would change under our eyes: it stands until it is described.
-    let tracer = Tracer::default();
-    let _stopped = match thread_of(&args.path) {
-        Some(name) if args.reading.pausing() != Pausing::Never => {
-            let thread = resolver.threads.get(resolver.thread(name)?).and_then(|thread| thread.tid);
-            let stopped = thread.map(|tid| stop(&tracer, args.pid, tid));
-            // What was read before it stood is of another moment.
-            pages.forget();
-            stopped.transpose()?.flatten()
-        }
-        _ => None,
-    };
-    let place = resolver.resolve(&args.path)?;
+    let resolver = Resolver::new(target, &pages, &codes, path.interpreter)?;
+    let functions = Functions::of(target);
     let limits =
         Limits { depth: if args.tree { 0 } else { args.depth }, items: args.items, width: args.width, printers };
-    let mut inspector = Inspector::new(python, &codes, limits).with_collector(resolver.collector());
-    let tree = if args.tree { Some(tree(args, &python, &place)?) } else { None };
-    Ok(Answer { tree, ..describe(args, &python, &codes, &resolver, &mut inspector, place) })
+    paths::look(&resolver, path, args.reading.pausing(), &mut |place, _| {
+        let inspector = Inspector::new(resolver.python, &codes, limits).naming(&functions);
+        let mut inspector = inspector.with_collector(resolver.collector());
+        let tree = if args.tree { Some(tree(path, &resolver.python, &place)?) } else { None };
+        Ok(Answer { tree, ..describe(args, path, &codes, &resolver, &mut inspector, place) })
+    })
 }
 
 /// The syntax tree that is asked for.
-fn tree(args: &Args, python: &Python<'_>, place: &Place) -> Result<SyntaxTree> {
-    let no_tree = |why: String| Error::failed(format!("{}: {why}", args.path));
+fn tree(path: &Path, python: &Python<'_>, place: &Place) -> Result<SyntaxTree> {
+    let no_tree = |why: String| Error::failed(format!("{path}: {why}"));
     match place {
         Place::Object(at) => match syntax_tree(python, *at) {
             Ok(Some(tree)) => Ok(tree),
@@ -177,39 +185,16 @@ fn tree(args: &Args, python: &Python<'_>, place: &Place) -> Result<SyntaxTree> {
     }
 }
 
-/// The thread that a path begins with.
-fn thread_of(path: &Path) -> Option<&str> {
-    match &path.root {
-        Root::Thread(name) => Some(name),
-        Root::Code(inner) => thread_of(inner),
-        _ => None,
-    }
-}
-
-/// Stops a thread that runs; one that sleeps stands still by itself.
-fn stop(tracer: &Tracer, pid: Pid, tid: Pid) -> Result<Option<os::StoppedThread>> {
-    let files = os::ThreadFiles::open(pid, tid);
-    if files.activity() != os::Activity::Running {
-        return Ok(None);
-    }
-    match tracer.stop(tid, || files.activity() == os::Activity::Running) {
-        Ok(stopped) => Ok(Some(stopped)),
-        Err(StopError::Blocked | StopError::Gone) => Ok(None),
-        Err(error) => Err(Error::failed(format!("thread {tid} of pid {pid} runs and cannot be stopped"))
-            .because(error)
-            .hint("with --no-pause it is read while it runs: what is shown may mix two moments")),
-    }
-}
-
 fn describe(
     args: &Args,
-    python: &Python<'_>,
+    path: &Path,
     codes: &CodeCache,
     resolver: &Resolver<'_>,
     inspector: &mut Inspector<'_>,
     place: Place,
 ) -> Answer {
-    let name = args.path.to_string();
+    let python = &resolver.python;
+    let name = path.to_string();
     let mut answer = Answer { nodes: Vec::new(), plain: None, tree: None, instances: None };
     let fields = |at: Addr| if args.layout { raw_fields(python, at).ok() } else { None };
     match place {
@@ -227,14 +212,11 @@ fn describe(
                 answer.nodes.push((name, inspector.node(at), fields(at)));
             }
         }
-        Place::Frame(frame) => {
+        Place::Frame(frame, _) => {
             answer.nodes.extend(frame_node(python, codes, inspector, &frame).map(|n| (name, n, None)))
         }
         Place::Thread(index) => {
-            let frames = resolver.threads.get(index).map(|thread| python.stack(thread.state.address).walk.frames);
-            let calls = frames.unwrap_or_default();
-            let calls = calls.iter().filter(|frame| matches!(python.call(codes, frame), Ok(Some(_))));
-            for (number, frame) in calls.take(args.items).enumerate() {
+            for (number, frame) in resolver.frames(index).iter().take(args.items).enumerate() {
                 let node = frame_node(python, codes, inspector, frame);
                 answer.nodes.extend(node.map(|node| (format!("{name}.f[{number}]"), node, None)));
             }

@@ -11,6 +11,7 @@ mod offsets;
 mod ps;
 mod record;
 mod report;
+mod shell;
 mod state;
 mod terminal;
 mod units;
@@ -74,7 +75,12 @@ enum Outcome {
 pub fn run() -> u8 {
     let arguments = Arguments::parse();
     let talk = arguments.talk();
-    match carry_out(&arguments.command, talk) {
+    code_of(carry_out(&arguments.command, talk), talk)
+}
+
+/// The exit code of what was done; what failed is told.
+fn code_of(done: Result<Outcome>, talk: Talk) -> u8 {
+    match done {
         Ok(Outcome::Complete) => 0,
         Ok(Outcome::Partial) => 4,
         Ok(Outcome::Exit(code)) => code,

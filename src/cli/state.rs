@@ -7,6 +7,7 @@ use crate::cli::{Outcome, found, terminal};
 use crate::error::Result;
 use crate::output::{state_json, state_text};
 use crate::state::{self, Options, Section};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 /// Print what state Python is in: threads, GIL, garbage collector, imports, hooks, allocator
 #[derive(clap::Args, Debug)]
@@ -22,8 +23,8 @@ pub struct Args {
     #[arg(value_name = "TARGET", value_parser = parse_target)]
     pid: Pid,
     /// What to print; everything by default
-    #[arg(value_enum, value_name = "SECTION")]
-    sections: Vec<Part>,
+    #[arg(value_parser = sections(), value_name = "SECTION")]
+    sections: Vec<Section>,
     /// With imports: where each module comes from
     #[arg(long)]
     all: bool,
@@ -36,49 +37,26 @@ pub struct Args {
     shown: Shown,
 }
 
-/// A part of what is told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
-enum Part {
-    /// Version, build, flags, arguments, prefixes, allocator
-    #[value(alias = "config")]
-    Runtime,
-    /// Interpreters, with their threads and modules
-    Interpreters,
-    /// Threads: ids, recursion, exceptions, trace functions; and those Python does not know
-    Threads,
-    /// Who holds each GIL, who waits, switch interval, requests
-    Gil,
-    /// Garbage collector: thresholds, counts, objects of each generation
-    Gc,
-    /// Modules in progress, import locks, finders
-    Imports,
-    /// Trace functions, audit hooks, watchers, monitoring tools, signal handlers
-    Hooks,
-    /// Arenas, pools and size classes of the object allocator
-    Alloc,
-}
-
-impl Part {
-    fn section(self) -> Section {
-        match self {
-            Self::Runtime => Section::Runtime,
-            Self::Interpreters => Section::Interpreters,
-            Self::Threads => Section::Threads,
-            Self::Gil => Section::Gil,
-            Self::Gc => Section::Gc,
-            Self::Imports => Section::Imports,
-            Self::Hooks => Section::Hooks,
-            Self::Alloc => Section::Alloc,
-        }
-    }
+/// The sections, and what `--help` says of each.
+fn sections() -> impl TypedValueParser<Value = Section> {
+    let value = |section: Section| {
+        let (name, aliases) = section.names();
+        PossibleValue::new(name).aliases(aliases.iter().copied()).help(section.about())
+    };
+    let is_called = |section: &Section, text: &str| {
+        let (name, aliases) = section.names();
+        name == text || aliases.contains(&text)
+    };
+    PossibleValuesParser::new(Section::ALL.map(value))
+        .try_map(move |text| Section::ALL.into_iter().find(|s| is_called(s, &text)).ok_or("there is no such section"))
 }
 
 /// Prints the state of the target.
 pub fn run(args: &Args, talk: Talk) -> Result<Outcome> {
     let table = args.meaning.table()?;
     let target = found::attach(talk, args.pid, table.as_ref())?;
-    let sections = args.sections.iter().map(|part| part.section()).collect();
-    let state = state::read(&target, &Options { sections, origins: args.all, members: args.layout });
+    let state =
+        state::read(&target, &Options { sections: args.sections.clone(), origins: args.all, members: args.layout });
     if args.shown.json {
         terminal::document(&state_json::document(&target, &state))?;
     } else {

@@ -37,7 +37,7 @@ pub use decode::{Raw, decode, target};
 pub use depth::{State, states};
 pub use exception_table::{Handler, parse as parse_exception_table};
 pub use frame::{Block, BlockKind, Depth, Slot, Stand, ValueStack};
-pub use look::{Choice, Looked, look_at};
+pub use look::Looked;
 pub use scopes::scopes;
 pub use source::{Source, cached_source};
 pub use subject::{Subject, subject};

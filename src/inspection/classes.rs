@@ -1,7 +1,9 @@
 //! Classes: where they come from, how their objects are laid out, and the C code behind them.
 
 use crate::address::Addr;
+use crate::layout::{Field, Word, suites};
 use crate::python::{Python, Result, flag};
+use crate::target::{FunctionName, Functions};
 
 /// What a class is.
 #[derive(Clone, Debug, Default)]
@@ -10,8 +12,6 @@ pub struct ClassFacts {
     pub mro: Vec<(String, Addr)>,
     /// `__bases__`.
     pub bases: Vec<(String, Addr)>,
-    /// `__subclasses__()`, by qualified name; `None` where these are kept elsewhere (static types of 3.12+).
-    pub subclasses: Option<Vec<String>>,
     /// `type(cls)`.
     pub metatype: Option<String>,
     /// `__basicsize__`, `__itemsize__`, `__dictoffset__`, `__weakrefoffset__`, in bytes.
@@ -32,6 +32,10 @@ pub struct ClassFacts {
     pub getset: Vec<Slot>,
     /// Methods of C code.
     pub methods: Vec<Slot>,
+    /// `tp_call`, `nb_add` and so on, those that it has: its own, and those it took over from its bases.
+    pub slots: Vec<Slot>,
+    /// `__subclasses__()`; `None` where they cannot be told.
+    pub subclasses: Option<Vec<(String, Addr)>>,
 }
 
 /// A member of a C struct.
@@ -52,14 +56,35 @@ pub struct Slot {
     pub name: String,
     /// Where the function lies.
     pub function: Option<Addr>,
+    /// What it is called, where that was asked for.
+    pub symbol: Option<FunctionName>,
+}
+
+/// The C function that the object at `address` stands for: of a builtin function or method, of a descriptor; of a
+/// capsule the one that frees what it carries.
+pub fn c_function(python: &Python<'_>, address: Addr) -> Option<Addr> {
+    let layout = python.layout;
+    let class = python.tp_name(python.type_of(address).ok()?).ok()?;
+    let get = |at: Addr, field: Field<Addr>| python.get(at, field).ok().flatten();
+    let method = |field| get(get(address, field)?, layout.method_def.function);
+    match class.as_str() {
+        "builtin_function_or_method" | "builtin_method" => method(layout.cfunction.definition),
+        "method_descriptor" | "classmethod_descriptor" => method(layout.descriptor.method),
+        "getset_descriptor" => get(get(address, layout.descriptor.getset)?, layout.getset_def.get),
+        "wrapper_descriptor" | "slot wrapper" => get(address, layout.descriptor.wrapped),
+        "method-wrapper" => get(get(address, layout.method_wrapper.descriptor?)?, layout.descriptor.wrapped),
+        "PyCapsule" => get(address, layout.capsule.destructor?),
+        _ => None,
+    }
 }
 
 /// More entries of one table of a class are garbage.
 const MAX_ENTRIES: u64 = 4096;
 const MAX_BASES: usize = 1024;
+const MAX_SUBCLASSES: usize = 10_000;
 
-/// What the class at `class` is.
-pub fn class_facts(python: &Python<'_>, class: Addr) -> Result<ClassFacts> {
+/// What the class at `class` is; its C functions are named by `functions`.
+pub fn class_facts(python: &Python<'_>, class: Addr, functions: Option<&Functions<'_>>) -> Result<ClassFacts> {
     let layout = &python.layout.type_object;
     let named = |at: Addr| (qualified(python, at), at);
     let bases = match python.get(class, layout.bases)? {
@@ -67,10 +92,16 @@ pub fn class_facts(python: &Python<'_>, class: Addr) -> Result<ClassFacts> {
         None => Vec::new(),
     };
     let flags = python.flags_of(class)?;
+    let symbols = |mut slots: Vec<Slot>| {
+        for slot in &mut slots {
+            slot.symbol = slot.function.zip(functions).map(|(at, functions)| functions.name(at));
+        }
+        slots
+    };
+    let subclasses = python.subclasses(class, MAX_SUBCLASSES)?.map(|(classes, _)| classes);
     Ok(ClassFacts {
         mro: python.mro(class)?.into_iter().map(named).collect(),
         bases,
-        subclasses: subclasses(python, class),
         metatype: python.type_of(class).ok().map(|metatype| qualified(python, metatype)),
         basicsize: python.get(class, layout.basicsize)?,
         itemsize: python.get(class, layout.itemsize)?,
@@ -79,31 +110,11 @@ pub fn class_facts(python: &Python<'_>, class: Addr) -> Result<ClassFacts> {
         flags: flags.0,
         heap_type: flags.has(flag::HEAPTYPE),
         members: members(python, class)?,
-        getset: getset(python, class)?,
-        methods: methods(python, class)?,
+        getset: symbols(getset(python, class)?),
+        methods: symbols(methods(python, class)?),
+        slots: symbols(slots(python, class)?),
+        subclasses: subclasses.map(|classes| classes.into_iter().map(named).collect()),
     })
-}
-
-/// Weak references to the classes that derive from `class`: values of a dict, before 3.4 a list.
-fn subclasses(python: &Python<'_>, class: Addr) -> Option<Vec<String>> {
-    /// The classes of a large program.
-    const MAX_SUBCLASSES: usize = 100_000;
-    // A small number is no pointer (`_Py_TPFLAGS_STATIC_BUILTIN`, 3.12+).
-    const FIRST_PAGE: u64 = 4096;
-    let kept = match python.get(class, python.layout.type_object.subclasses).ok()? {
-        None => return Some(Vec::new()),
-        Some(kept) if kept.get() < FIRST_PAGE => return None,
-        Some(kept) => kept,
-    };
-    let references: Vec<Addr> = if python.type_flags(kept).ok()?.has(flag::DICT_SUBCLASS) {
-        let (items, _) = python.dict_items(kept, MAX_SUBCLASSES).ok()?;
-        items.into_iter().map(|item| item.value).collect()
-    } else {
-        python.list_items(kept, MAX_SUBCLASSES).ok()?.0.into_iter().flatten().collect()
-    };
-    let referent = |at: Addr| python.get(at, python.layout.weak_ref.object).ok().flatten();
-    let is_class = |at: &Addr| python.type_flags(*at).is_ok_and(|flags| flags.has(flag::TYPE_SUBCLASS));
-    Some(references.into_iter().filter_map(referent).filter(is_class).map(|at| qualified(python, at)).collect())
 }
 
 /// The name of a class with its module.
@@ -139,7 +150,7 @@ fn getset(python: &Python<'_>, class: Addr) -> Result<Vec<Slot>> {
     for index in 0..MAX_ENTRIES {
         let at = table.offset(index * u64::from(layout.size.0));
         let Some(name) = python.get(at, layout.name)? else { break };
-        found.push(Slot { name: text(python, name)?, function: python.get(at, layout.get)? });
+        found.push(Slot { name: text(python, name)?, function: python.get(at, layout.get)?, symbol: None });
     }
     Ok(found)
 }
@@ -152,7 +163,26 @@ pub fn methods(python: &Python<'_>, class: Addr) -> Result<Vec<Slot>> {
     for index in 0..MAX_ENTRIES {
         let at = table.offset(index * u64::from(layout.size.0));
         let Some(name) = python.get(at, layout.name)? else { break };
-        found.push(Slot { name: text(python, name)?, function: python.get(at, layout.function)? });
+        found.push(Slot { name: text(python, name)?, function: python.get(at, layout.function)?, symbol: None });
+    }
+    Ok(found)
+}
+
+/// The slots of the class at `class` that hold a function.
+fn slots(python: &Python<'_>, class: Addr) -> Result<Vec<Slot>> {
+    let mut found = Vec::new();
+    let name = class.offset(u64::from(python.layout.type_object.name.offset));
+    let word = |base: Addr, index: u32| base.offset(u64::from(index) * Addr::SIZE as u64);
+    for suite in suites(python.layout.version) {
+        let base = match suite.pointer {
+            None => Some(name),
+            Some(index) => python.memory.pointer(word(name, index))?,
+        };
+        let Some(base) = base else { continue };
+        for (index, name) in suite.slots() {
+            let function = python.memory.pointer(word(base, index))?;
+            found.extend(function.map(|at| Slot { name: name.to_owned(), function: Some(at), symbol: None }));
+        }
     }
     Ok(found)
 }

@@ -1,7 +1,7 @@
 //! An object and those it refers to, as a tree.
 
 use crate::address::Addr;
-use crate::inspection::classes::{ClassFacts, class_facts, qualified};
+use crate::inspection::classes::{ClassFacts, c_function, class_facts, qualified};
 use crate::inspection::facts::{Fact, facts};
 use crate::inspection::generators::{GeneratorState, generator};
 use crate::inspection::size::size_of;
@@ -9,6 +9,7 @@ use crate::inspection::{References, is_tracked, references};
 use crate::objects::{self, OwnPrinters, Value, describe};
 use crate::paths::{is_a, module_dict};
 use crate::python::{CodeCache, Collector, Part, Python, flag};
+use crate::target::{FunctionName, Functions};
 use std::cell::Cell;
 use std::collections::HashSet;
 
@@ -57,6 +58,8 @@ pub struct Node {
     pub generation: Option<u8>,
     /// Plain facts.
     pub facts: Vec<(String, Fact)>,
+    /// The C function that it stands for.
+    pub c_function: Option<FunctionName>,
     /// What it is, if it is a class.
     pub class: Option<ClassFacts>,
     /// How far it has come, if it is a generator or coroutine.
@@ -111,6 +114,7 @@ pub struct Inspector<'p> {
     python: Python<'p>,
     codes: &'p CodeCache,
     limits: Limits,
+    functions: Option<&'p Functions<'p>>,
     seen: HashSet<Addr>,
     left: usize,
     /// How many more values are shown, and how many more characters of their texts.
@@ -127,6 +131,7 @@ impl<'p> Inspector<'p> {
             python,
             codes,
             limits,
+            functions: None,
             seen: HashSet::new(),
             left: MAX_NODES,
             values: MAX_VALUES,
@@ -138,6 +143,11 @@ impl<'p> Inspector<'p> {
     /// Tells the generation of the first object, too.
     pub fn with_collector(self, collector: Option<Collector>) -> Self {
         Self { collector, ..self }
+    }
+
+    /// The same, which tells by `functions` what C functions are called.
+    pub fn naming(self, functions: &'p Functions<'p>) -> Self {
+        Self { functions: Some(functions), ..self }
     }
 
     /// The object at `address`. Never fails: what cannot be read says so.
@@ -177,7 +187,8 @@ impl<'p> Inspector<'p> {
             tracked,
             generation: collector.and_then(|collector| python.generation_of(collector, address, MAX_STEPS)),
             facts: facts(&python, address).into_iter().map(|(name, fact)| (name.to_owned(), fact)).collect(),
-            class: if is_class { class_facts(&python, address).ok() } else { None },
+            c_function: self.functions.and_then(|functions| Some(functions.name(c_function(&python, address)?))),
+            class: if is_class { class_facts(&python, address, self.functions).ok() } else { None },
             generator: generator(&python, self.codes, address),
             children: Vec::new(),
             hidden: 0,
@@ -297,8 +308,7 @@ impl<'p> Inspector<'p> {
     fn attributes(&self, found: &mut Outgoing, address: Addr) {
         let python = self.python;
         let is_class = python.type_flags(address).is_ok_and(|flags| flags.has(flag::TYPE_SUBCLASS));
-        let dict =
-            if is_class { python.get(address, python.layout.type_object.dict) } else { module_dict(&python, address) };
+        let dict = if is_class { python.class_dict(address) } else { module_dict(&python, address) };
         let items = match dict {
             Ok(Some(dict)) => python.dict_items(dict, MAX_ATTRIBUTES).map(|found| found.0),
             _ => python.attributes(address, MAX_ATTRIBUTES),

@@ -512,6 +512,17 @@ structs! {
         /// The size of a class made by Python code, without its members.
         heap_size: Size = { sizeof "PyHeapTypeObject" };
     }
+    /// What an interpreter keeps of a static class of CPython itself (`managed_static_type_state`, 3.12+).
+    StaticType as static_type {
+        /// The class.
+        class: Option<Field<Addr>> = { "managed_static_type_state.type" | "static_builtin_state.type" };
+        /// `tp_dict`.
+        dict: Option<Field<Addr>> = { "managed_static_type_state.tp_dict" | "static_builtin_state.tp_dict" };
+        /// `tp_subclasses`.
+        subclasses: Option<Field<Addr>> = { "managed_static_type_state.tp_subclasses" | "static_builtin_state.tp_subclasses" };
+        /// The size of an entry.
+        size: Option<Size> = { sizeof "managed_static_type_state" | "static_builtin_state" };
+    }
     /// A member of a C struct that Python sees as an attribute, or a slot (`PyMemberDef`).
     Member as member {
         /// A C string.
@@ -1069,6 +1080,10 @@ structs! {
         arenas: Option<Path> = { "PyInterpreterState.obmalloc.mgmt.arenas" | "PyInterpreterState.obmalloc->mgmt.arenas" };
         /// How many arenas there is room for (3.12+).
         arena_count: Option<Path> = { "PyInterpreterState.obmalloc.mgmt.maxarenas" | "PyInterpreterState.obmalloc->mgmt.maxarenas" };
+        /// What it keeps of each static class of CPython itself (3.12+).
+        static_types: Option<Inline> = { "PyInterpreterState.types.builtins.initialized" | "PyInterpreterState.types.builtins" };
+        /// The list of tasks whose thread has ended (3.14+).
+        asyncio_tasks: Option<Inline> = { "PyInterpreterState.asyncio_tasks_head" };
     }
     /// What of a thread (`PyThreadState`) only `pitviper state` asks for.
     ThreadExtra as thread_state {
@@ -1103,5 +1118,7 @@ structs! {
     AsyncioThread as asyncio_thread {
         /// The task that the thread executes.
         running_task: Option<Field<Addr>> = { "_PyThreadStateImpl.asyncio_running_task" };
+        /// The list of tasks that it has made.
+        tasks: Option<Inline> = { "_PyThreadStateImpl.asyncio_tasks_head" };
     }
 }

@@ -39,6 +39,8 @@ fn node(node: &Node) -> Json {
         "variables": of(ChildKind::Variable),
         "hidden": node.hidden,
         "fault": node.fault,
+        "c_function": node.c_function.as_ref().map(|name| name.address.to_string()),
+        "c_symbol": node.c_function.as_ref().map(ToString::to_string),
         "class": node.class.as_ref().map(class),
         "generator": node.generator.as_ref().map(generator),
     });
@@ -86,14 +88,20 @@ fn fact(fact: &Fact) -> Json {
 fn class(class: &ClassFacts) -> Json {
     let names = |list: &[(String, crate::address::Addr)]| list.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
     let slots = |slots: &[Slot]| {
-        let slot = |slot: &Slot| json!({"name": slot.name, "function": slot.function.map(|at| at.to_string())});
+        let slot = |slot: &Slot| {
+            let symbol = slot.symbol.as_ref().map(ToString::to_string);
+            json!({"name": slot.name, "function": slot.function.map(|at| at.to_string()), "symbol": symbol})
+        };
         slots.iter().map(slot).collect::<Vec<_>>()
+    };
+    let symbol = |slot: &Slot| {
+        let address = slot.function.map(|at| at.to_string());
+        (slot.name.clone(), json!(slot.symbol.as_ref().map(ToString::to_string).or(address)))
     };
     let members = class.members.iter().map(|m| json!({"name": m.name, "kind": m.kind, "offset": m.offset}));
     json!({
         "mro": names(&class.mro),
         "bases": names(&class.bases),
-        "subclasses": class.subclasses,
         "metatype": class.metatype,
         "basicsize": class.basicsize,
         "itemsize": class.itemsize,
@@ -104,6 +112,8 @@ fn class(class: &ClassFacts) -> Json {
         "members": members.collect::<Vec<_>>(),
         "getset": slots(&class.getset),
         "methods": slots(&class.methods),
+        "slots": class.slots.iter().map(symbol).collect::<Map<_, _>>(),
+        "subclasses": class.subclasses.as_ref().map(|classes| names(classes)),
     })
 }
 

@@ -1,12 +1,12 @@
 //! An object for people: one line each, what it refers to below, indented.
 
-use crate::inspection::{Child, ChildKind, ClassFacts, Fact, Link, Node, RawField, References};
+use crate::inspection::{Child, ChildKind, ClassFacts, Fact, Link, Node, RawField, References, Slot};
 use crate::objects::Value;
 use crate::output::{Style, escape};
 use std::io::{self, Write};
 
 /// What of a class is listed in one line at most.
-const MAX_NAMES: usize = 40;
+const MAX_NAMES: usize = 100;
 
 /// Writes `node`, called `name` by the user, to `out`.
 pub fn write(out: &mut dyn Write, name: &str, node: &Node, style: Style) -> io::Result<()> {
@@ -56,6 +56,10 @@ fn write_facts(out: &mut dyn Write, node: &Node, indent: usize, style: Style) ->
     if !facts.is_empty() {
         writeln!(out, "{pad}{}", style.quiet(facts.join(", ")))?;
     }
+    if let Some(function) = &node.c_function {
+        let line = format!("C function: {} at {}", escape(&function.to_string()), function.address);
+        writeln!(out, "{pad}{}", style.quiet(line))?;
+    }
     if let Some(generator) = &node.generator {
         let line = generator.position.line.map_or_else(String::new, |line| format!(", line {line}"));
         let lasti = generator.lasti.map_or_else(String::new, |lasti| format!(", lasti {lasti}"));
@@ -80,10 +84,20 @@ fn write_class(out: &mut dyn Write, class: &ClassFacts, pad: &str, style: Style)
     let (basic, item, dict, weak) = (class.basicsize, class.itemsize, class.dictoffset, class.weaklistoffset);
     let sizes = format!("basicsize {basic}, itemsize {item}, dictoffset {dict}, weaklistoffset {weak}");
     writeln!(out, "{pad}{}", style.quiet(format!("{kind} of metatype {}: {sizes}", escape(metatype))))?;
+    let of = |slot: &Slot| match &slot.symbol {
+        Some(symbol) => format!("{} = {symbol}", slot.name),
+        None => slot.name.clone(),
+    };
+    // Below another object it is told what the class is, not what it can do.
+    if pad.len() > 4 {
+        return Ok(());
+    }
     let lists = [
+        ("slots", class.slots.iter().map(of).collect::<Vec<_>>()),
+        ("subclasses", class.subclasses.iter().flatten().map(|(name, _)| name.clone()).collect()),
         ("members", class.members.iter().map(|m| format!("{}@{}", m.name, m.offset)).collect::<Vec<_>>()),
-        ("getset", class.getset.iter().map(|slot| slot.name.clone()).collect()),
-        ("methods", class.methods.iter().map(|slot| slot.name.clone()).collect()),
+        ("getset", class.getset.iter().map(of).collect()),
+        ("methods", class.methods.iter().map(of).collect()),
     ];
     for (what, list) in lists.iter().filter(|(_, list)| !list.is_empty()) {
         let more = list.len().saturating_sub(MAX_NAMES);

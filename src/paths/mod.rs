@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! PATH := ROOT STEP*
-//! ROOT := dotted name | 0xADDRESS | type:dotted.Type | all:dotted.Type | code:PATH | t:THREAD | interp:N/PATH
+//! ROOT := dotted name | 0xADDRESS | type:dotted.Type | all:dotted.Type | code:PATH | t:THREAD
+//!       | task:NAME | interp:N/PATH
 //! STEP := .name | [key] | .f[N] | .f[FUNCTION] | !chain
 //! ```
 //!
@@ -16,10 +17,13 @@
 //! assert_eq!(path.steps.len(), 3);
 //! ```
 
+mod look;
+mod names;
 mod parse;
 mod resolve;
 mod steps;
 
+pub use look::{Seen, look};
 pub use resolve::{Known, Place, Resolver};
 pub use steps::{is_a, module_dict};
 
@@ -51,6 +55,9 @@ pub enum Root {
     Code(Box<Path>),
     /// A thread: its number, kernel id, or name.
     Thread(String),
+    /// The tasks of asyncio with this name, or whose coroutine has this qualified name. If attributes follow, they are
+    /// part of it: names have dots, too.
+    Task(String),
 }
 
 /// A step from one object to the next.
@@ -123,6 +130,7 @@ impl fmt::Display for Root {
             Self::All(name) => write!(f, "all:{name}"),
             Self::Code(path) => write!(f, "code:{path}"),
             Self::Thread(thread) => write!(f, "t:{thread}"),
+            Self::Task(name) => write!(f, "task:{name}"),
         }
     }
 }

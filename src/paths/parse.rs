@@ -48,6 +48,15 @@ fn root(text: &str) -> Result<(Root, &str), String> {
             Ok((Root::Thread(name.to_owned()), rest))
         };
     }
+    if let Some(rest) = text.strip_prefix("task:") {
+        // So may names of tasks; which dots are theirs is told by what tasks there are.
+        let (name, rest) = rest.split_at(rest.find(['[', '!']).unwrap_or(rest.len()));
+        return if name.is_empty() {
+            Err("task: names no task".to_owned())
+        } else {
+            Ok((Root::Task(name.to_owned()), rest))
+        };
+    }
     for (prefix, root) in [("type:", Root::Type as fn(String) -> Root), ("all:", Root::All)] {
         let Some(rest) = text.strip_prefix(prefix) else { continue };
         let (name, rest) = split_name(rest, true);
@@ -64,7 +73,7 @@ fn root(text: &str) -> Result<(Root, &str), String> {
     }
     let (name, rest) = split_name(text, true);
     if name.is_empty() {
-        return Err(format!("{text:?} begins with no name, address, type:, all:, code:, t: or interp:"));
+        return Err(format!("{text:?} begins with no name, address, type:, all:, code:, t:, task: or interp:"));
     }
     if name.split('.').any(str::is_empty) {
         return Err(format!("a name is missing in {name:?}"));
@@ -85,6 +94,9 @@ fn steps(mut rest: &str, of_thread: bool) -> Result<Vec<Step>, String> {
         let frame = rest.strip_prefix(".f[").filter(|_| of_thread && steps.is_empty());
         if let Some(text) = frame {
             let (name, after) = text.split_once(']').ok_or("a ] is missing")?;
+            if name.is_empty() {
+                return Err("f[] names no frame".to_owned());
+            }
             steps.push(name.parse().map_or_else(|_| Step::FrameOf(name.to_owned()), Step::Frame));
             rest = after;
         } else if let Some(text) = rest.strip_prefix('.') {
@@ -246,6 +258,11 @@ mod tests {
                     Step::Item(Key::Bytes(vec![0xff])),
                     Step::Item(Key::Bool(true)),
                 ],
+            ),
+            (
+                "task:Server.<locals>.run 1[0]!chain",
+                Root::Task("Server.<locals>.run 1".to_owned()),
+                vec![Step::Item(Key::Int(0)), Step::Chain],
             ),
             ("type:collections.deque", Root::Type("collections.deque".to_owned()), vec![]),
             ("all:app.Pool", Root::All("app.Pool".to_owned()), vec![]),

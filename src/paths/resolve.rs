@@ -2,11 +2,13 @@
 
 use crate::address::{Addr, Pid};
 use crate::error::{Error, Result};
+use crate::memory::Pages;
 use crate::paths::steps::{Attribute, attribute, chain, item, module_dict};
-use crate::paths::{Path, Root, Step};
-use crate::python::{CodeCache, Collector, InterpreterState, Part, Python, RawFrame, ThreadState, flag};
+use crate::paths::{Key, Path, Root, Step};
+use crate::python::{CodeCache, Collector, InterpreterState, Part, Python, RawFrame, TaskObject, ThreadState, flag};
 use crate::stacks::{self, NativeId, NativeIds, names};
 use crate::target::Target;
+use std::cell::Cell;
 use std::collections::HashMap;
 
 /// What a path leads to.
@@ -16,11 +18,11 @@ pub enum Place {
     Object(Addr),
     /// A value that is no object: a member of a C struct.
     Plain(Part),
-    /// A frame of a thread.
-    Frame(RawFrame),
+    /// A frame of a thread, and its number: 0 is the innermost.
+    Frame(RawFrame, usize),
     /// A thread, by its number among those of its interpreter.
     Thread(usize),
-    /// All objects of a class that the garbage collector knows, and why there may be more.
+    /// All objects of a class that the garbage collector knows, or all tasks with a name, and why there may be more.
     Instances(Vec<Addr>, Option<String>),
     /// Objects that follow one another, each with the name of the link that led there.
     Chain(Vec<(Addr, &'static str)>),
@@ -40,21 +42,28 @@ pub struct Known {
 /// Finds what paths name, in one interpreter of a target.
 pub struct Resolver<'p> {
     target: &'p Target,
-    python: Python<'p>,
-    codes: &'p CodeCache,
-    interpreter: InterpreterState,
+    pages: &'p Pages<'p>,
+    /// What paths are read with.
+    pub python: Python<'p>,
+    pub(super) codes: &'p CodeCache,
+    pub(super) interpreter: InterpreterState,
     /// Its threads, the oldest first: the order of `dump`.
     pub threads: Vec<Known>,
+    /// Whether the stack that was read last was between two instructions that change it.
+    torn: Cell<bool>,
 }
 
 /// Objects of a target that are gone through for those of a class.
 const MAX_OBJECTS: u64 = 50_000_000;
 /// Dicts of classes and modules that are searched for a type.
 const MAX_MODULES: usize = 20_000;
+/// Wrappers within wrappers: a partial of a method of a decorated function.
+const MAX_WRAPPERS: usize = 8;
 
 impl<'p> Resolver<'p> {
-    /// For paths into interpreter `number` (`None`: the main one) of `target`, read through `python`.
-    pub fn new(target: &'p Target, python: Python<'p>, codes: &'p CodeCache, number: Option<i64>) -> Result<Self> {
+    /// For paths into interpreter `number` (`None`: the main one) of `target`, read through `pages`.
+    pub fn new(target: &'p Target, pages: &'p Pages<'p>, codes: &'p CodeCache, number: Option<i64>) -> Result<Self> {
+        let python = Python::new(pages, &target.layout);
         let pid = target.process.pid;
         let head = target.interpreters_head().ok_or_else(|| {
             Error::failed(format!("pid {pid}: Python is starting up or has finished: there is no interpreter"))
@@ -71,6 +80,7 @@ impl<'p> Resolver<'p> {
             return Err(Error::failed(format!("pid {pid}: there is no {wanted}"))
                 .hint(format!("its interpreters are {}", known.join(", "))));
         };
+        let python = python.of_interpreter(interpreter.address);
         let states = python.threads(*interpreter).items;
         let ids = NativeIds::read(pid, &python, &states);
         let mut names: HashMap<u64, String> = names(&python, *interpreter);
@@ -83,7 +93,25 @@ impl<'p> Resolver<'p> {
             state,
         };
         let threads = states.into_iter().map(known).collect();
-        Ok(Self { target, python, codes, interpreter: *interpreter, threads })
+        let torn = Cell::new(false);
+        Ok(Self { target, pages, python, codes, interpreter: *interpreter, threads, torn })
+    }
+
+    /// The process.
+    pub fn pid(&self) -> Pid {
+        self.target.process.pid
+    }
+
+    /// Forgets what was read: the next read is of now.
+    pub(super) fn forget(&self) {
+        self.pages.forget();
+        self.codes.renew();
+        self.torn.set(false);
+    }
+
+    /// Whether the stack that was read since was between two instructions that change it.
+    pub(super) fn is_torn(&self) -> bool {
+        self.torn.get()
     }
 
     /// What `path` leads to. The error names the step that leads nowhere, and what is there instead.
@@ -111,6 +139,7 @@ impl<'p> Resolver<'p> {
             }
             Root::Code(inner) => (self.code(inner)?, path.root.to_string(), Vec::new()),
             Root::Thread(name) => (Place::Thread(self.thread(name)?), path.root.to_string(), Vec::new()),
+            Root::Task(name) => self.task(name)?,
         };
         for step in steps.iter().chain(&path.steps) {
             place = self.step(&place, step, &so_far)?;
@@ -165,6 +194,46 @@ impl<'p> Resolver<'p> {
         })
     }
 
+    /// The tasks that the longest prefix of `name` names; the rest are steps.
+    fn task(&self, name: &str) -> Result<(Place, String, Vec<Step>)> {
+        let tasks = self.python.tasks(self.interpreter);
+        let ends = name.rmatch_indices('.').map(|(end, _)| end);
+        for end in std::iter::once(name.len()).chain(ends) {
+            let (prefix, rest) = name.split_at(end);
+            let is_wanted =
+                |task: &&TaskObject| task.name.as_deref() == Some(prefix) || task.qualname.as_deref() == Some(prefix);
+            let found: Vec<Addr> = tasks.items.iter().filter(is_wanted).map(|task| task.address).collect();
+            let place = match found.as_slice() {
+                [] => continue,
+                [task] => Place::Object(*task),
+                _ => Place::Instances(found, tasks.fault.as_ref().map(ToString::to_string)),
+            };
+            let steps = rest.split('.').skip(1).map(|name| Step::Attribute(name.to_owned())).collect();
+            return Ok((place, format!("task:{prefix}"), steps));
+        }
+        let error = Error::failed(format!("there is no task {name:?}"));
+        let error = match tasks.fault {
+            Some(fault) => error.because(fault),
+            None => error,
+        };
+        let known: Vec<String> = self.task_names(&tasks.items).into_iter().take(20).collect();
+        Err(match known.as_slice() {
+            [] => error.hint("asyncio knows no task in this interpreter"),
+            known => error.hint(format!("its tasks are {}", known.join(", "))),
+        })
+    }
+
+    /// What the task at `at` executes; `None` if it is none.
+    fn coroutine(&self, at: Addr) -> Option<Addr> {
+        self.python.tasks(self.interpreter).items.into_iter().find(|task| task.address == at)?.coroutine
+    }
+
+    /// What `tasks` are called: each name once.
+    pub(super) fn task_names(&self, tasks: &[TaskObject]) -> std::collections::BTreeSet<String> {
+        let name = |task: &TaskObject| task.name.clone().or_else(|| task.qualname.clone());
+        tasks.iter().filter_map(name).collect()
+    }
+
     /// The longest prefix of `name` that is a module; the rest are steps.
     fn dotted(&self, name: &str) -> Result<(Place, String, Vec<Step>)> {
         let parts: Vec<&str> = name.split('.').collect();
@@ -188,11 +257,11 @@ impl<'p> Resolver<'p> {
             .hint(self.similar(first).unwrap_or_else(|| "t:THREAD.f[0].NAME names a variable of a frame".to_owned())))
     }
 
-    fn modules(&self) -> Option<Addr> {
+    pub(super) fn modules(&self) -> Option<Addr> {
         self.python.get(self.interpreter.address, self.python.layout.interpreter.modules).ok().flatten()
     }
 
-    fn module(&self, name: &str) -> Option<Addr> {
+    pub(super) fn module(&self, name: &str) -> Option<Addr> {
         self.python.item_named(self.modules()?, name).ok().flatten()
     }
 
@@ -258,44 +327,59 @@ impl<'p> Resolver<'p> {
 
     /// The code object behind what `path` leads to.
     fn code(&self, path: &Path) -> Result<Place> {
-        let place = self.resolve(path)?;
-        let mut at = match place {
-            Place::Frame(frame) => {
-                return frame.code.map(Place::Object).ok_or_else(|| Error::failed(format!("{path} executes nothing")));
+        match self.resolve(path)? {
+            Place::Frame(frame, _) => {
+                frame.code.map(Place::Object).ok_or_else(|| Error::failed(format!("{path} executes nothing")))
             }
-            Place::Object(at) => at,
-            _ => return Err(Error::failed(format!("{path} is no function"))),
-        };
-        // Of a method its function, of what is decorated what it wraps, of that its code.
-        for _ in 0..8 {
+            Place::Object(at) => self.code_of(at).map(Place::Object).ok_or_else(|| {
+                Error::failed(format!("{path} has no code object"))
+                    .hint("a function, method, generator or frame has one")
+            }),
+            _ => Err(Error::failed(format!("{path} is no function"))),
+        }
+    }
+
+    /// The code object behind the object at `at`: of a method its function, of what is decorated what it wraps, of
+    /// that its code.
+    pub fn code_of(&self, mut at: Addr) -> Option<Addr> {
+        for _ in 0..MAX_WRAPPERS {
             if self.python.type_of(at).and_then(|class| self.python.tp_name(class)).is_ok_and(|name| name == "code") {
-                return Ok(Place::Object(at));
+                return Some(at);
             }
             let links =
                 ["__code__", "__func__", "__wrapped__", "func", "fget", "gi_code", "cr_code", "ag_code", "f_code"];
-            let next = links.iter().find_map(|link| match attribute(&self.python, at, link) {
+            at = links.iter().find_map(|link| match attribute(&self.python, at, link) {
                 Some(Attribute::Object(next)) => Some(next),
                 _ => None,
-            });
-            match next {
-                Some(next) => at = next,
-                None => break,
-            }
+            })?;
         }
-        Err(Error::failed(format!("{path} has no code object")).hint("a function, method, generator or frame has one"))
+        None
+    }
+
+    /// The object at `at`, or if that is a task of asyncio what it executes.
+    pub fn executed(&self, at: Addr) -> Addr {
+        // Who is no task need not be looked for among all tasks.
+        let may_be_task = attribute(&self.python, at, "_coro").is_some();
+        may_be_task.then(|| self.coroutine(at)).flatten().unwrap_or(at)
     }
 
     fn step(&self, place: &Place, step: &Step, so_far: &str) -> Result<Place> {
         match (place, step) {
             (Place::Thread(thread), step) => self.of_thread(*thread, step, so_far),
-            (Place::Frame(frame), Step::Attribute(name)) => self.of_frame(frame, name, so_far),
-            (Place::Frame(_), Step::Chain) => {
+            (Place::Frame(frame, _), Step::Attribute(name)) => self.of_frame(frame, name, so_far),
+            (Place::Frame(..), Step::Chain) => {
                 Err(Error::failed(format!("{so_far} is a frame; `pitviper dump` shows those that called it")))
             }
             (Place::Object(at), Step::Attribute(name)) => match attribute(&self.python, *at, name) {
                 Some(Attribute::Object(value)) => Ok(Place::Object(value)),
                 Some(Attribute::Plain(part)) => Ok(Place::Plain(part)),
                 Some(Attribute::Computed(how)) => {
+                    // Of a task of C code it is known all the same.
+                    if name == "_coro"
+                        && let Some(coroutine) = self.coroutine(*at)
+                    {
+                        return Ok(Place::Object(coroutine));
+                    }
                     Err(Error::failed(format!("{so_far}.{name} is nowhere in memory: {how}, and nothing is executed")))
                 }
                 None => Err(self.no_attribute(*at, name, so_far)),
@@ -304,6 +388,13 @@ impl<'p> Resolver<'p> {
                 .map(Place::Object)
                 .map_err(|why| Error::failed(format!("{so_far}[{key}]: {why}"))),
             (Place::Object(at), Step::Chain) => Ok(Place::Chain(chain(&self.python, *at))),
+            (Place::Instances(all, _), Step::Item(Key::Int(index))) => {
+                let found = usize::try_from(*index).ok().and_then(|index| all.get(index));
+                let found = found.copied().map(Place::Object);
+                found.ok_or_else(|| Error::failed(format!("{so_far}[{index}]: there are {}", all.len())))
+            }
+            (Place::Instances(all, _), step) => Err(Error::failed(format!("{so_far} has no {step}"))
+                .hint(format!("there are {}: {so_far}[0] is the first", all.len()))),
             (_, step) => Err(Error::failed(format!("{so_far} has no {step}"))),
         }
     }
@@ -323,14 +414,20 @@ impl<'p> Resolver<'p> {
         if near.is_empty() { error } else { error.hint(format!("did you mean {}", near.join(", "))) }
     }
 
+    /// The frames of thread `number` that execute Python code, the innermost first.
+    pub fn frames(&self, number: usize) -> Vec<RawFrame> {
+        let Some(known) = self.threads.get(number) else { return Vec::new() };
+        let stack = self.python.stack(known.state.address);
+        self.torn.set(stack.torn);
+        let is_call = |frame: &RawFrame| matches!(self.python.call(self.codes, frame), Ok(Some(_)));
+        stack.walk.frames.into_iter().filter(is_call).collect()
+    }
+
     fn of_thread(&self, thread: usize, step: &Step, so_far: &str) -> Result<Place> {
-        let state = self.threads.get(thread).map(|known| known.state);
-        let state = state.ok_or_else(|| Error::failed(format!("{so_far} has ended")))?;
-        let frames = self.python.stack(state.address).walk.frames;
-        let calls = || frames.iter().filter(|frame| matches!(self.python.call(self.codes, frame), Ok(Some(_))));
+        let frames = self.frames(thread);
         let found = match step {
-            Step::Frame(index) => calls().nth(*index),
-            Step::FrameOf(name) => calls().find(|frame| {
+            Step::Frame(index) => Some(*index),
+            Step::FrameOf(name) => frames.iter().position(|frame| {
                 let code = frame.code.and_then(|code| self.codes.get(&self.python, code).ok());
                 code.is_some_and(|code| code.name == *name || code.qualname.as_deref() == Some(name))
             }),
@@ -340,8 +437,10 @@ impl<'p> Resolver<'p> {
                 )));
             }
         };
-        found.copied().map(Place::Frame).ok_or_else(|| {
-            Error::failed(format!("{so_far} has no frame {step}")).hint(format!("it has {} frames", calls().count()))
+        let found = found.and_then(|number| Some(Place::Frame(*frames.get(number)?, number)));
+        found.ok_or_else(|| {
+            Error::failed(format!("{so_far} has no frame {step}"))
+                .hint(format!("it has {} frames; `pitviper dump` shows them, the innermost first", frames.len()))
         })
     }
 

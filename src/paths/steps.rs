@@ -48,13 +48,16 @@ fn own(python: &Python<'_>, address: Addr, name: &str) -> Option<Attribute> {
             "__mro__" => Some(fields.mro),
             "__bases__" => Some(fields.bases),
             "__base__" => Some(fields.base),
-            "__dict__" => Some(fields.dict),
             _ => None,
         };
+        if name == "__dict__" {
+            return python.class_dict(address).ok().flatten().map(Attribute::Object);
+        }
         if let Some(field) = field {
             return python.get(address, field).ok().flatten().map(Attribute::Object);
         }
-        return of_classes(python, address, name);
+        // Of a class a descriptor is itself meant, not what it computes.
+        return in_classes(python, address, name).map(Attribute::Object);
     }
     if let Ok(Some(dict)) = module_dict(python, address)
         && let Ok(Some(value)) = python.item_named(dict, name)
@@ -105,16 +108,18 @@ pub fn module_dict(python: &Python<'_>, address: Addr) -> crate::python::Result<
 }
 
 fn of_classes(python: &Python<'_>, class: Addr, name: &str) -> Option<Attribute> {
-    for class in python.mro(class).ok()? {
-        let dict = python.get(class, python.layout.type_object.dict).ok().flatten();
-        let Some(value) = dict.and_then(|dict| python.item_named(dict, name).ok().flatten()) else { continue };
-        let kind = python.type_of(value).and_then(|kind| python.tp_name(kind)).unwrap_or_default();
-        return Some(match kind.as_str() {
-            "getset_descriptor" => Attribute::Computed("C code computes it"),
-            _ => Attribute::Object(value),
-        });
-    }
-    None
+    let value = in_classes(python, class, name)?;
+    let kind = python.type_of(value).and_then(|kind| python.tp_name(kind)).unwrap_or_default();
+    Some(match kind.as_str() {
+        "getset_descriptor" => Attribute::Computed("C code computes it"),
+        _ => Attribute::Object(value),
+    })
+}
+
+/// What the first of the classes in the resolution order of `class` has under `name`.
+fn in_classes(python: &Python<'_>, class: Addr, name: &str) -> Option<Addr> {
+    let of = |class: Addr| python.item_named(python.class_dict(class).ok()??, name).ok()?;
+    python.mro(class).ok()?.into_iter().find_map(of)
 }
 
 /// The item under `key` of the object at `address`. The error says why there is none.

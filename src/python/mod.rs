@@ -15,6 +15,7 @@
 //! # }
 //! ```
 
+mod all_tasks;
 mod arrays;
 mod code;
 mod copy_plan;
@@ -39,6 +40,7 @@ mod tasks;
 mod types;
 mod variables;
 
+pub use all_tasks::TaskObject;
 pub use arrays::{Array, Element, Unit};
 pub use code::{Code, CodeCache};
 pub use decimals::{Decimal, DecimalKind};
@@ -108,12 +110,19 @@ pub struct Python<'a> {
     pub memory: &'a dyn Memory,
     /// What they mean.
     pub layout: &'a Layout,
+    /// The interpreter whose view of static classes is asked for; without it they have no dict from 3.12 on.
+    interpreter: Option<Addr>,
 }
 
 impl<'a> Python<'a> {
     /// Reads `memory` by `layout`.
     pub fn new(memory: &'a dyn Memory, layout: &'a Layout) -> Self {
-        Self { memory, layout }
+        Self { memory, layout, interpreter: None }
+    }
+
+    /// The same, as the interpreter at `interpreter` sees static classes.
+    pub fn of_interpreter(self, interpreter: Addr) -> Self {
+        Self { interpreter: Some(interpreter), ..self }
     }
 
     /// The value of `field` of the struct at `base`.

@@ -81,7 +81,7 @@ pub struct Task {
 
 /// The name of a task, or of its coroutine, as it lies in memory.
 #[derive(Clone, PartialEq, Eq, Debug)]
-struct Label {
+pub(super) struct Label {
     /// Where the pointer to it lies.
     at: Addr,
     /// The object.
@@ -388,7 +388,7 @@ impl Python<'_> {
     }
 
     /// The words of the object at `address` behind its header, as pointers, and where each lies.
-    fn words(&self, address: Addr) -> Option<Vec<(Addr, Option<Addr>)>> {
+    pub(super) fn words(&self, address: Addr) -> Option<Vec<(Addr, Option<Addr>)>> {
         let size = self.get(self.type_of(address).ok()?, self.layout.type_object.basicsize).ok()?;
         let size = usize::try_from(size).ok().filter(|size| *size <= MAX_TASK)?;
         let header = self.layout.object.size.0 as usize;
@@ -432,7 +432,7 @@ impl Python<'_> {
 
     /// The name that the pointer at `at` leads to. C code makes an int a name when it is asked for
     /// (`_asyncio_Task_get_name_impl`, Modules/_asynciomodule.c, 3.12+).
-    fn label(&self, at: Addr) -> Option<(String, Label)> {
+    pub(super) fn label(&self, at: Addr) -> Option<(String, Label)> {
         let object = self.memory.pointer(at).ok()??;
         let flags = self.type_flags(object).ok()?;
         let (name, size) = if flags.has(flag::UNICODE_SUBCLASS) {

@@ -5,6 +5,8 @@ use crate::python::{Python, Result};
 
 /// Bits of `tp_flags` (Include/object.h).
 pub mod flag {
+    /// A static class of CPython itself, of which each interpreter keeps a dict of its own (3.12+; before, nothing).
+    pub const STATIC_BUILTIN: u64 = 1 << 1;
     /// Made by a class statement.
     pub const HEAPTYPE: u64 = 1 << 9;
     /// Instances keep their attributes as the word `managed_dict` says (3.11+).
@@ -50,6 +52,8 @@ const MAX_TYPE_NAME: usize = 1024;
 /// Slots of dicts of a class and its bases that are looked at for one name: modules of thousands of constants are
 /// no classes, and a class with more attributes than this is not asked for one.
 const MAX_CLASS_SLOTS: u64 = 1 << 14;
+/// CPython has some 200 static classes.
+const MAX_STATIC: u64 = 1000;
 /// No class has more bases in its method resolution order.
 const MAX_MRO: usize = 1024;
 
@@ -169,5 +173,67 @@ impl Python<'_> {
             }
         }
         Ok(false)
+    }
+
+    /// `__dict__` of the class at `class`, as far as it lies in memory.
+    pub fn class_dict(&self, class: Addr) -> Result<Option<Addr>> {
+        match (self.static_type(class)?, self.layout.static_type.dict) {
+            (Some(entry), Some(dict)) => self.get(entry, dict),
+            _ => self.get(class, self.layout.type_object.dict),
+        }
+    }
+
+    /// `__subclasses__()` of the class at `class`: at most `max`, the first made first; and whether there are more.
+    /// `None` where an interpreter keeps them that was not named.
+    pub fn subclasses(&self, class: Addr, max: usize) -> Result<Option<(Vec<Addr>, bool)>> {
+        let list = match (self.static_type(class)?, self.layout.static_type.subclasses) {
+            (Some(entry), Some(subclasses)) => self.get(entry, subclasses)?,
+            _ if self.is_static_builtin(class)? => return Ok(None),
+            _ => self.get(class, self.layout.type_object.subclasses)?,
+        };
+        let Some(list) = list else { return Ok(Some((Vec::new(), false))) };
+        let flags = self.type_flags(list)?;
+        // A dict from the address to a weak reference; before 3.5 a list of these.
+        let (references, count) = if flags.has(flag::DICT_SUBCLASS) {
+            let (items, count) = self.dict_items(list, max)?;
+            (items.into_iter().map(|item| item.value).collect::<Vec<_>>(), count)
+        } else if flags.has(flag::LIST_SUBCLASS) {
+            let (items, count) = self.list_items(list, max)?;
+            (items.into_iter().flatten().collect(), count)
+        } else {
+            return Err(crate::python::Fault::Implausible(list, "the subclasses of a class"));
+        };
+        let more = references.len() as u64 != count;
+        let mut classes = Vec::new();
+        for reference in references {
+            let class = self.get(reference, self.layout.weak_ref.object)?;
+            let is_class = |at: &Addr| self.type_flags(*at).is_ok_and(|flags| flags.has(flag::TYPE_SUBCLASS));
+            classes.extend(class.filter(is_class));
+        }
+        Ok(Some((classes, more)))
+    }
+
+    fn is_static_builtin(&self, class: Addr) -> Result<bool> {
+        let flags = self.flags_of(class)?;
+        let marked = flags.has(flag::STATIC_BUILTIN) && !flags.has(flag::HEAPTYPE);
+        Ok(marked && self.layout.static_type.class.is_some())
+    }
+
+    /// What the interpreter keeps of the static class at `class`; `None` if it is none, or no interpreter was named.
+    fn static_type(&self, class: Addr) -> Result<Option<Addr>> {
+        let layout = &self.layout.static_type;
+        let (Some(interpreter), Some(first), Some(size), Some(own)) =
+            (self.interpreter, self.layout.interpreter_state.static_types, layout.size, layout.class)
+        else {
+            return Ok(None);
+        };
+        if !self.is_static_builtin(class)? {
+            return Ok(None);
+        }
+        // Their number stands in the place of their subclasses, counted from 1 (Objects/typeobject.c).
+        let number = self.get(class, self.layout.type_object.subclasses)?.map_or(0, Addr::get);
+        let Some(index) = number.checked_sub(1).filter(|index| *index < MAX_STATIC) else { return Ok(None) };
+        let entry = interpreter.offset(u64::from(first.offset) + index * u64::from(size.0));
+        Ok((self.get(entry, own)? == Some(class)).then_some(entry))
     }
 }

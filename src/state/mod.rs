@@ -79,6 +79,34 @@ impl Section {
         Self::Hooks,
         Self::Alloc,
     ];
+
+    /// What it is called, and what else it may be called.
+    pub fn names(self) -> (&'static str, &'static [&'static str]) {
+        match self {
+            Self::Runtime => ("runtime", &["config"]),
+            Self::Interpreters => ("interpreters", &[]),
+            Self::Threads => ("threads", &[]),
+            Self::Gil => ("gil", &[]),
+            Self::Gc => ("gc", &[]),
+            Self::Imports => ("imports", &[]),
+            Self::Hooks => ("hooks", &[]),
+            Self::Alloc => ("alloc", &[]),
+        }
+    }
+
+    /// What it tells, in a line.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Runtime => "Version, build, flags, arguments, prefixes, allocator",
+            Self::Interpreters => "Interpreters, with their threads and modules",
+            Self::Threads => "Threads: ids, recursion, exceptions, trace functions; and those Python does not know",
+            Self::Gil => "Who holds each GIL, who waits, switch interval, requests",
+            Self::Gc => "Garbage collector: thresholds, counts, objects of each generation",
+            Self::Imports => "Modules in progress, import locks, finders",
+            Self::Hooks => "Trace functions, audit hooks, watchers, monitoring tools, signal handlers",
+            Self::Alloc => "Arenas, pools and size classes of the object allocator",
+        }
+    }
 }
 
 /// What to read.

@@ -52,10 +52,8 @@ impl InterpreterFile {
             |error: std::io::Error| Error::failed(format!("cannot read {}", path.display())).because(error);
         let mapping = module.mappings.first().ok_or_else(|| unreadable(std::io::ErrorKind::NotFound.into()))?;
         let (bytes, _) = os::open_mapping(pid, mapping).map_err(unreadable)?;
-        let theirs = path.ancestors().skip(1).map(|root| os::in_root_of(pid, root));
-        let roots = theirs.chain([PathBuf::from("/")]).collect();
         let folder = path.parent().map(|folder| os::in_root_of(pid, folder));
-        let file = Self::with_debug_info(&path, bytes, &Places { roots, folder: folder.as_deref() })?;
+        let file = Self::with_debug_info(&path, bytes, &Places::of_process(pid, &path, folder.as_deref()))?;
         let size = file.debug.as_ref().map_or(file.bytes.len(), |(_, bytes)| bytes.len());
         if size > MAX_FILE {
             return Err(Error::failed(format!("the debug info of {} is too large: {size} bytes", path.display())));
@@ -171,7 +169,26 @@ struct Places<'p> {
     folder: Option<&'p Path>,
 }
 
-impl Places<'_> {
+/// The files that name the functions of `module` of `pid`: its own, and if that was stripped the one with its debug
+/// info. None where they cannot be read, or are too large.
+pub(super) fn symbol_files(pid: Pid, module: &Module) -> Vec<FileBytes> {
+    let path = module.path();
+    let mapping = module.mappings.first();
+    let Some((bytes, _)) = mapping.and_then(|mapping| os::open_mapping(pid, mapping).ok()) else { return Vec::new() };
+    let folder = path.parent().map(|folder| os::in_root_of(pid, folder));
+    let debug = ElfFile::parse(&bytes).ok().filter(|elf| elf.section(".symtab").is_none());
+    let debug = debug.and_then(|elf| Places::of_process(pid, &path, folder.as_deref()).find(&elf));
+    let files = std::iter::once(bytes).chain(debug.map(|(_, bytes)| bytes));
+    files.filter(|bytes| bytes.len() <= MAX_FILE).collect()
+}
+
+impl<'p> Places<'p> {
+    /// Of the file `path` in `folder`: under the root of the process `pid`, or under ours.
+    fn of_process(pid: Pid, path: &Path, folder: Option<&'p Path>) -> Self {
+        let theirs = path.ancestors().skip(1).map(|root| os::in_root_of(pid, root));
+        Self { roots: theirs.chain([PathBuf::from("/")]).collect(), folder }
+    }
+
     /// The first file with the debug info of `elf`.
     fn find(&self, elf: &ElfFile<'_>) -> Option<(PathBuf, FileBytes)> {
         let by_id = elf.build_id().map(hex).and_then(|id| {

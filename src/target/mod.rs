@@ -6,6 +6,7 @@
 mod anchors;
 mod debug_info;
 mod find;
+mod functions;
 mod identify;
 mod modules;
 mod symbols;
@@ -15,6 +16,7 @@ mod version;
 pub use anchors::Anchors;
 pub use debug_info::{DebugTables, InterpreterFile, identify_file};
 pub use find::{How, Root};
+pub use functions::{FunctionName, Functions};
 pub use modules::{Module, modules};
 
 use crate::address::{Addr, Pid};

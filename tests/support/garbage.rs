@@ -286,6 +286,7 @@ pub fn look_from(memory: &dyn Memory, layout: &Layout, head: Addr) {
     let codes = CodeCache::default();
     for interpreter in python.interpreters(head).items.into_iter().take(4) {
         look_at_modules(&python, interpreter);
+        let _ = python.tasks(interpreter);
         for thread in python.threads(interpreter).items.into_iter().take(8) {
             let mut copy = StackCopy::new(thread.address, vec![(thread.address, 16)]);
             for _ in 0..2 {
@@ -355,6 +356,8 @@ pub fn look_at_object(python: &Python<'_>, at: Addr) {
     let _ = (python.tuple_items(at, usize::MAX), python.list_items(at, usize::MAX), python.set_items(at, usize::MAX));
     let _ = (python.int(at), python.float(at), python.complex(at), python.name(at));
     let _ = (python.dict_items(at, usize::MAX), python.attributes(at, usize::MAX), python.slots(at));
+    let of_itself = python.of_interpreter(at);
+    let _ = (of_itself.class_dict(at), of_itself.subclasses(at, usize::MAX), python.subclasses(at, 10));
     let _ = (python.mro(at), python.qualified_name(at), python.type_name(at), python.item_named(at, "x"));
     if let (Ok(code), Ok(frame)) = (python.code(at), python.frame(at)) {
         code.position(code.lasti(&python, &frame));

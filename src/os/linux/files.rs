@@ -4,7 +4,7 @@ use crate::address::Pid;
 use crate::os::Mapping;
 use memmap2::Mmap;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -27,6 +27,14 @@ pub fn read_file(path: &Path) -> io::Result<FileBytes> {
 /// Opens `path` for reading; a pipe that stands there cannot keep us waiting for someone to write.
 fn open(path: &Path) -> io::Result<File> {
     File::options().read(true).custom_flags(libc::O_NONBLOCK).open(path)
+}
+
+/// Appends `text` to the file at `path`, which nobody else may read; made with its folders if it is not there.
+pub fn append(path: &Path, text: &str) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    File::options().create(true).append(true).mode(0o600).open(path)?.write_all(text.as_bytes())
 }
 
 /// `path`, which is absolute, as `pid` sees it: under its root.
