@@ -2,7 +2,7 @@
 
 use crate::address::Addr;
 use crate::objects::{Limits, OwnPrinters, Scalar, Value, printers};
-use crate::python::{Item, Python, Result, TypeFlags, flag};
+use crate::python::{Fault, Item, Python, Result, TypeFlags, flag};
 
 /// Containers within containers deeper than this are named and not shown; so are attributes of
 /// attributes. Python's own `repr` gives up at its recursion limit; no one reads on at 32.
@@ -247,7 +247,19 @@ impl<'p> Out<'p> {
     /// Writes an object. What a printer wrote before it failed is taken back.
     fn print(&mut self, address: Addr, subject: Option<&Subject>) {
         let (start, depth) = (self.text.len(), self.outer.len());
-        let done = subject.is_some_and(|subject| self.print_known(subject).is_ok());
+        let complete = self.complete;
+        let mut done = subject.map(|subject| self.print_known(subject));
+        // An object that lacks what its class is known for, or has something else there, is one that is being made,
+        // or of a release that is not known here: that much can be said.
+        if let (Some(Err(Fault::Null(_) | Fault::Implausible(..))), Some(subject)) = (&done, subject)
+            && printers::find(&self.python, subject).types.is_of_python()
+        {
+            self.text.truncate(start);
+            self.outer.truncate(depth);
+            self.complete = complete;
+            done = Some(printers::print_plainly(self, subject));
+        }
+        let done = done.is_some_and(|done| done.is_ok());
         if !done {
             self.text.truncate(start);
             self.outer.truncate(depth);

@@ -27,6 +27,8 @@ class Failed(Exception):
     pass
 
 
+# One that is called like pandas' tables.
+Frame = type("DataFrame", (object,), {"__module__": "pandas", "_mgr": None})
 # Classes of Python code that have the names of those of C code.
 Alike, List, Cell = type("collections.deque", (object,), {}), type("list", (object,), {}), type("cell", (object,), {})
 
@@ -212,7 +214,10 @@ MAKERS = [
     ("default_0", lambda: collections.defaultdict(int)),
     ("counter", lambda: collections.Counter("abracadabra")), ("counter_0", collections.Counter),
     ("counter_neg", lambda: collections.Counter({1: -5, 2: 7, 3: 0})),
-    ("alike", Alike), ("alike_list", List), ("alike_cell", Cell), ("deque", grown_deque), ("deque_max", lambda: collections.deque([1, [2]], 5)), ("deque_0", collections.deque),
+    ("alike", Alike), ("alike_list", List), ("alike_cell", Cell),
+    ("alike_uuid", lambda: object.__new__(uuid.UUID)), ("alike_fraction", lambda: object.__new__(fractions.Fraction)),
+    ("alike_path", lambda: object.__new__(__import__("pathlib").PurePosixPath)), ("alike_frame", Frame),
+    ("alike_enum", lambda: object.__new__(space["Colour"])), ("deque", grown_deque), ("deque_max", lambda: collections.deque([1, [2]], 5)), ("deque_0", collections.deque),
     ("deque_max_0", lambda: collections.deque((), 0)),
     ("range", lambda: (xrange if PY2 else range)(5)), ("range_from", lambda: (xrange if PY2 else range)(2, 10)),
     ("range_step", lambda: (xrange if PY2 else range)(10, 2, -3)), ("range_huge", lambda: range(2 ** 70, 2 ** 80, 2)

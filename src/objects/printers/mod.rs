@@ -46,6 +46,11 @@ pub enum Types {
 }
 
 impl Types {
+    /// Whether these are classes of Python code, whose objects have what Python code has given them.
+    pub fn is_of_python(self) -> bool {
+        matches!(self, Self::Classes(_) | Self::Where(_))
+    }
+
     /// Whether `subject` is of these types.
     fn has(self, python: &Python<'_>, subject: &Subject) -> bool {
         match self {
@@ -130,6 +135,11 @@ pub const PRINTERS: &[Printer] = &[
 /// The printer for `subject`.
 pub fn find(python: &Python<'_>, subject: &Subject) -> &'static Printer {
     PRINTERS.iter().find(|printer| printer.types.has(python, subject)).unwrap_or(&instances::PRINTER)
+}
+
+/// Writes type and address of `subject`.
+pub fn print_plainly(out: &mut Out<'_>, subject: &Subject) -> Result<()> {
+    instances::print(out, subject)
 }
 
 /// `type(value).__name__`; of an old-style instance the name of its class.
