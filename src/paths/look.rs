@@ -73,6 +73,8 @@ impl<T> Subject for Look<'_, '_, T> {
     fn exact(&mut self, stopped: bool) -> bool {
         // What was read before is of another moment.
         self.resolver.forget();
+        // Someone else may have stopped it, too, at any instruction.
+        let stopped = stopped || self.kernel.activity() == Activity::Stopped;
         self.found = self.resolver.resolve(self.path).and_then(|place| (self.see)(place, stopped));
         !self.resolver.is_torn()
     }

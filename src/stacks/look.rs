@@ -33,8 +33,8 @@ pub trait Subject {
         self.kernel().activity()
     }
 
-    /// Reads it as it stands, without regard to what it is doing; `stopped` tells that it stands at any
-    /// instruction, stopped for this or by someone else. False if it stood between two that belong together.
+    /// Reads it as it stands, without regard to what it is doing; `stopped` tells that it cannot be
+    /// doing anything. False if it stood between two instructions that belong together.
     fn exact(&mut self, stopped: bool) -> bool;
 
     /// Reads it while it runs, from a single copy. False if that does not decide its stack.
@@ -63,7 +63,7 @@ pub fn look(
             Activity::Gone => break,
             Activity::Running => {}
             Activity::Blocked(_) | Activity::Asleep | Activity::Stopped => {
-                subject.exact(activity == Activity::Stopped);
+                subject.exact(false);
                 if subject.kernel().slept_on() {
                     return Some((activity, Read::Blocked));
                 }
