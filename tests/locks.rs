@@ -118,7 +118,7 @@ macro_rules! scenarios {
 }
 
 scenarios! {
-    attribute_locks blocks buffered chain conditions ends forked full_executor generator_locks given_back guards import_and_join kinds
+    attribute_locks blocks buffered busy_locks chain conditions ends forked full_executor generator_locks given_back guards import_and_join kinds
     lock_and_future lock_and_join logging_lock one_lock plain_locks recursive_locks semaphores stacked_locks three_locks timed_locks try_locks
     with_locks
 }

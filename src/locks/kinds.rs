@@ -38,8 +38,10 @@ enum Word {
 struct OwnerAt {
     /// `threading.get_ident()`, 0 if nobody does.
     ident: u64,
-    /// A count that is 0 if nobody does, as the ident is not cleared, with its size in bytes.
+    /// A count that is 0 if nobody does, as the ident is not cleared.
     count: Option<u64>,
+    /// How many may hold it at once: of more than one it names only the last.
+    most: Option<u64>,
 }
 
 /// Where a queue keeps its items.
@@ -108,7 +110,7 @@ const TYPES: &[Type] = &[
         body: 32,
         primitive: Primitive::RLock,
         word: Word::Behind(0),
-        owner: Some(OwnerAt { ident: 8, count: Some(16) }),
+        owner: Some(OwnerAt { ident: 8, count: Some(16), most: None }),
         items: None,
     },
     // `rlockobject` (3.14+): lock, a `_PyRecursiveMutex` of mutex, thread, level
@@ -118,7 +120,7 @@ const TYPES: &[Type] = &[
         body: 24,
         primitive: Primitive::RLock,
         word: Word::Here(0),
-        owner: Some(OwnerAt { ident: 8, count: None }),
+        owner: Some(OwnerAt { ident: 8, count: None, most: None }),
         items: None,
     },
     // `simplequeueobject` (Modules/_queuemodule.c, 3.7 to 3.12): lock, locked, lst, lst_pos, weakreflist.
@@ -145,7 +147,7 @@ const TYPES: &[Type] = &[
         body: 136,
         primitive: Primitive::Buffer,
         word: Word::Behind(88),
-        owner: Some(OwnerAt { ident: 96, count: None }),
+        owner: Some(OwnerAt { ident: 96, count: None, most: None }),
         items: None,
     },
     // `SemLockObject` (Modules/_multiprocessing/semaphore.c, 2.7): handle, last_tid, count, maxvalue, kind.
@@ -154,7 +156,7 @@ const TYPES: &[Type] = &[
         body: 32,
         primitive: Primitive::Shared,
         word: Word::Behind(0),
-        owner: Some(OwnerAt { ident: 8, count: Some(16) }),
+        owner: Some(OwnerAt { ident: 8, count: Some(16), most: Some(20) }),
         items: None,
     },
     // The same from 3.0 on: and name.
@@ -163,7 +165,7 @@ const TYPES: &[Type] = &[
         body: 40,
         primitive: Primitive::Shared,
         word: Word::Behind(0),
-        owner: Some(OwnerAt { ident: 8, count: Some(16) }),
+        owner: Some(OwnerAt { ident: 8, count: Some(16), most: Some(20) }),
         items: None,
     },
 ];
@@ -239,12 +241,14 @@ impl Native {
     /// keeps no account.
     pub fn owner(&self, python: &Python<'_>) -> Option<u64> {
         let at = self.kind.owner?;
-        if let Some(count) = at.count {
+        let word = |offset: u64| {
             let mut bytes = [0; 4];
-            python.memory.read(self.place(python, count), &mut bytes).ok()?;
-            if bytes == [0; 4] {
-                return None;
-            }
+            python.memory.read(self.place(python, offset), &mut bytes).ok().map(|()| u32::from_le_bytes(bytes))
+        };
+        if at.count.is_some_and(|count| word(count).is_none_or(|count| count == 0))
+            || at.most.is_some_and(|most| word(most) != Some(1))
+        {
+            return None;
         }
         python.memory.u64(self.place(python, at.ident)).ok().filter(|ident| *ident != 0)
     }

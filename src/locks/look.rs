@@ -9,7 +9,7 @@ use crate::locks::names::Globals;
 use crate::locks::scene::Scene;
 use crate::locks::wait::{ImportLock, Raw, Want};
 use crate::locks::{Kind, Object};
-use crate::memory::{Budget, Pages};
+use crate::memory::{Budget, Footprints, Pages};
 use crate::os::{self, Activity, Syscall, ThreadFiles, Tracer};
 use crate::python::{CodeCache, End, InterpreterState, Python, ThreadState};
 use crate::stacks::{self, Gil, GilPlace, Pausing, Read, State, Subject, look};
@@ -33,8 +33,16 @@ pub struct Room<'t> {
     places: RefCell<HashMap<Addr, GilPlace>>,
     import_lock: Option<ImportLock>,
     tracer: Tracer,
+    /// Where the look at the thread before found what it needed: types, code and modules are the same for most.
+    footprints: Footprints,
     began: Duration,
 }
+
+/// Under this the pages that threads have in common are noted: no address of anything.
+const SHARED: Addr = match Addr::new(1) {
+    Some(one) => one,
+    None => unreachable!(),
+};
 
 /// No real thread takes as much; a dump of its frames with all variables takes a tenth.
 const BUDGET: Budget = Budget { work: 1 << 24, bytes: 64 << 20 };
@@ -79,6 +87,7 @@ impl<'t> Room<'t> {
             places: RefCell::default(),
             import_lock: target.layout.interpreter.importlib.is_none().then(|| import_lock(target)),
             tracer: Tracer::default(),
+            footprints: Footprints::default(),
             began: os::now(),
         }
     }
@@ -124,7 +133,7 @@ impl<'t> Room<'t> {
 
     fn read(&self, thread: &stacks::Thread, activity: Activity, wanted: &HashSet<Addr>) -> (Seen, bool) {
         let pages = Pages::within(&self.target.memory, BUDGET);
-        pages.begin(thread.address, &self.target.footprints, &mut Vec::new());
+        pages.begin(SHARED, &self.footprints, &mut Vec::new());
         let python = Python::new(&pages, &self.target.layout);
         if python.get(thread.address, python.layout.thread.thread_id) != Ok(thread.id) {
             // It has ended, and another thread has taken the place of its state.
@@ -159,7 +168,7 @@ impl<'t> Room<'t> {
         let inner = scene.calls.split_last().map_or(&[][..], |(_, inner)| inner);
         let imports = inner.iter().any(|call| call.code.name == "<module>");
         let (runs, serves, torn) = (search.runs(), search.serves(), scene.torn);
-        pages.end(thread.address, &self.target.footprints);
+        pages.end(SHARED, &self.footprints);
         (Seen { frames, call: None, raw, held, runs, imports, serves, acquired, still: false, turns: None }, !torn)
     }
 

@@ -3,7 +3,7 @@
 use crate::address::Addr;
 use crate::locks::look::Seen;
 use crate::locks::wait::{Raw, Want};
-use crate::locks::{Holder, How, Owner};
+use crate::locks::{Holder, How, Kind, Owner};
 use crate::stacks;
 use std::collections::HashSet;
 
@@ -88,7 +88,9 @@ impl All<'_> {
         let Some(looked) = self.threads.get(holder.thread) else { return vec![Owner::Gone(ident)] };
         let object = raw.object.as_ref().map(|object| object.address);
         let in_block = || looked.seen.held.iter().any(|(held, _)| Some(held.object) == object);
-        if self.forked && !looked.is_main && !in_block() {
+        // And what processes share, the one that forked may hold still.
+        let is_shared = raw.kind == Kind::Shared;
+        if self.forked && (is_shared || !looked.is_main && !in_block()) {
             return vec![Owner::Possible(holder), Owner::Gone(ident)];
         }
         vec![Owner::Proved(holder)]

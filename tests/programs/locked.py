@@ -32,6 +32,8 @@ except ImportError:
 LOCK_A, LOCK_B, LOCK_C = threading.Lock(), threading.Lock(), threading.Lock()
 RLOCK_A, RLOCK_B = threading.RLock(), threading.RLock()
 WAITS, DEADLOCKS, NAMES, DETAILS, HOLDS, KEEP = {}, [], {}, {}, {}, []
+# The threads that rest, if not all do.
+IDENTS = []
 
 
 def waits(name, kind, obj=None, owners=()):
@@ -110,6 +112,21 @@ def circle(function, kind, locks, certainty=proved, names=None, objects=None, ti
 def with_locks():
     NAMES[id(LOCK_A)], NAMES[id(LOCK_B)] = "__main__.LOCK_A", "__main__.LOCK_B"
     circle(take_with, "lock", [LOCK_A, LOCK_B])
+
+
+def busy_locks():
+    """A circle beside a thread that never rests, and holds a lock."""
+    def spin():
+        with LOCK_C:
+            started.set()
+            while True:
+                sum(range(100))
+    started = threading.Event()
+    with_locks()
+    IDENTS.extend(one.ident for one in threading.enumerate())
+    truth.start("spin", spin)
+    started.wait()
+    HOLDS["spin"] = [id(LOCK_C)]
 
 
 def plain_locks():
@@ -635,7 +652,11 @@ def kinds():
     truth.start("sharer", hold_shared)
     truth.wait_blocked([truth.native_id(one.ident) for one in threading.enumerate() if one.name == "sharer"])
     start("shared", "shared-lock", shared.acquire, object=shared._semlock, owners=[proved("sharer")])
-    KEEP.append(shared)
+    permits = multiprocessing.Semaphore(2)
+    permits.acquire()
+    permits.acquire()
+    start("permits", "shared-lock", permits.acquire, object=permits._semlock)
+    KEEP.extend([shared, permits])
     KEEP.extend(os.pipe())
     start("call", "call", os.read, KEEP[-2], 1)
     KEEP.extend([condition, event, semaphore, empty, full, undone, ranked, inner])
@@ -692,7 +713,7 @@ def buffered():
 
 def main():
     globals()[sys.argv[1]]()
-    truth.tell_and_wait(with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES, details=DETAILS, holds=HOLDS)
+    truth.tell_and_wait(idents_=IDENTS or None, with_locals_=False, waits=WAITS, deadlocks=DEADLOCKS, name=NAMES, details=DETAILS, holds=HOLDS)
     for one in KEEP:
         if isinstance(one, subprocess.Popen) and one.poll() is None:
             one.kill()
