@@ -132,9 +132,10 @@ fn each_task_is_a_root_of_the_report() {
 fn pitviper(arguments: &[&str]) -> Result<(), Problems> {
     let output =
         Command::new(env!("CARGO_BIN_EXE_pitviper")).args(arguments).output().map_err(|e| vec![e.to_string()])?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(vec![format!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr))]),
+    // 4 says that some looks remained undecided, as on a machine without a processor to spare.
+    match output.status.code() {
+        Some(0 | 4) => Ok(()),
+        _ => Err(vec![format!("{arguments:?}: {}", String::from_utf8_lossy(&output.stderr))]),
     }
 }
 

@@ -56,7 +56,7 @@ pub struct Args {
     #[arg(long, requires = "path")]
     layout: bool,
     /// Show the tree of an ast node, as ast.dump does
-    #[arg(long, conflicts_with = "layout")]
+    #[arg(long, conflicts_with = "layout", requires = "path")]
     tree: bool,
     #[command(flatten)]
     own: Own,
