@@ -225,14 +225,16 @@ impl SampledProcess {
         let none = failed == self.threads.len();
         let waits = self.threads.is_empty() && self.is_young(tick.now);
         self.unreadable = if none && !waits { (self.unreadable.0 + 1, self.unreadable.1) } else { (0, tick.now) };
-        if (relist || none || !ended.is_empty()) && self.list(writer, tick.now).is_err() {
-            return Ok(false);
-        }
-        if tick.now.saturating_sub(self.asked) >= EXEC_EVERY {
+        let changed = relist || none || !ended.is_empty();
+        // Another program may have the same Python at the same addresses: then all looks as if threads had come and gone.
+        if changed || tick.now.saturating_sub(self.asked) >= EXEC_EVERY {
             self.asked = tick.now;
             if os::Stat::of(self.target.process.pid).is_none_or(|stat| !self.is_at(&stat)) {
                 return Ok(false);
             }
+        }
+        if changed && self.list(writer, tick.now).is_err() {
+            return Ok(false);
         }
         let (ticks, since) = self.unreadable;
         if ticks >= MAX_UNREADABLE.0 && tick.now - since >= MAX_UNREADABLE.1 {
