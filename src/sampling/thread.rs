@@ -41,8 +41,10 @@ pub struct SampledThread {
     pub run: Option<Run>,
     /// The last looks that found it running.
     pub recent: Recent,
-    /// Until when it is not stopped again, in ns since the start.
-    rests: u64,
+    /// When it was found, in ns since the start.
+    found: Option<u64>,
+    /// For how long it stood in all when it was stopped for long, in ns.
+    stood_long: u64,
     /// What is owed to its looks.
     pub ledger: Ledger,
     /// The task of asyncio that it was seen to execute.
@@ -51,12 +53,11 @@ pub struct SampledThread {
     followed: Option<Rc<Task>>,
 }
 
-/// On a machine without a processor to spare, a stop may last until we get one. A thread that stood so long, in ns,
+/// On a machine without a processor to spare, a stop may last until we get one. Stops of this length and more, in ns,
 const LONG: u64 = 1_000_000;
-/// is left alone for so many times as long,
-const REST: u64 = 20;
-/// but not longer, in ns: what cannot be decided meanwhile remains undecided.
-const LONGEST_REST: u64 = 1_000_000_000;
+/// may make up a tenth of the time, and so much more, in ns, to begin with; what cannot be decided after that remains
+/// undecided for a while.
+const LONG_AT_FIRST: u64 = 20_000_000;
 
 /// What is needed to look at a thread.
 pub struct Means<'m> {
@@ -129,7 +130,8 @@ impl SampledThread {
             looked: None,
             nodes: Vec::new(),
             run: None,
-            rests: 0,
+            found: None,
+            stood_long: 0,
             recent: Recent::new(state.address.get()),
             ledger: Ledger::default(),
             task: None,
@@ -202,7 +204,7 @@ impl SampledThread {
             _ => seen_standing,
         };
         if stood >= LONG {
-            self.rests = means.since(ended) + stood.saturating_mul(REST).min(LONGEST_REST);
+            self.stood_long += stood;
         }
         accounting.stopped_total += stood;
         accounting.stopped_longest = accounting.stopped_longest.max(stood);
@@ -233,7 +235,9 @@ impl SampledThread {
         let Self { files: Some(files), copy, trust, .. } = self else { return None };
         let python = Python::new(&means.target.memory, &means.target.layout);
         let mut reading = Reading { files, copy, trust, python, means, watched, accounting, stood: 0, task: None };
-        let pausing = if means.now < self.rests { means.pausing.without_need() } else { means.pausing };
+        let since = means.now - *self.found.get_or_insert(means.now);
+        let spared = self.stood_long > LONG_AT_FIRST + since / 10;
+        let pausing = if spared { means.pausing.without_need() } else { means.pausing };
         let (activity, read) = look(&mut reading, activity, pausing, means.tracer)?;
         let stood = reading.stood;
         self.task = reading.task;
