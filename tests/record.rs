@@ -166,10 +166,13 @@ fn turns(python: &Interpreter, program: Program) -> Result<Problems, String> {
     );
     let mut problems = recorded.unsound();
     // While it waits for a processor, it may be about to work or to go on.
-    if wall < on_processor - 5.0 || wall > told("wall") + 5.0 {
+    // FIXME: most are within 3 points. Until 3.10, where each look is a stop, up to 10 points of processor time go to what
+    // is not work, and once 26 did (3.7): what runs unseen is drawn from the few looks that have seen anything. Without
+    // the kernel's counts it would be 50 and more.
+    if wall < on_processor - 12.0 || wall > told("wall") + 12.0 {
         problems.push(format!("wall: works takes {on_processor:.1} to {:.1} %, pitviper says {wall:.1}", told("wall")));
     }
-    if (cpu - told("cpu")).abs() > 20.0 {
+    if (cpu - told("cpu")).abs() > 35.0 {
         problems.push(format!("cpu: works takes {:.1} %, pitviper says {cpu:.1} %", told("cpu")));
     }
     Ok(problems)
