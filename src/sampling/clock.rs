@@ -2,6 +2,25 @@
 
 use std::time::Duration;
 
+/// Marsaglia's xorshift64: chance enough to beat with nothing, and none that anybody may rely on.
+#[derive(Debug)]
+pub(super) struct Random(u64);
+
+impl Random {
+    /// `seed` makes two differ.
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed | 1)
+    }
+
+    /// The next number.
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+}
+
 /// The times of the looks to come.
 ///
 /// Looks at equal distances would beat with whatever the target does at equal distances. Each gap is
@@ -11,13 +30,13 @@ use std::time::Duration;
 pub struct Schedule {
     interval: Duration,
     due: Duration,
-    random: u64,
+    random: Random,
 }
 
 impl Schedule {
     /// Begins at `now`; `seed` makes two recordings differ.
     pub fn new(interval: Duration, now: Duration, seed: u64) -> Self {
-        Self { interval, due: now, random: seed | 1 }
+        Self { interval, due: now, random: Random::new(seed) }
     }
 
     /// The interval in use.
@@ -49,11 +68,7 @@ impl Schedule {
     }
 
     fn gap(&mut self) -> Duration {
-        // Marsaglia's xorshift64: chance enough to beat with nothing.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        self.interval / 2 + self.interval.mul_f64((self.random >> 11) as f64 / (1_u64 << 53) as f64)
+        self.interval / 2 + self.interval.mul_f64((self.random.next() >> 11) as f64 / (1_u64 << 53) as f64)
     }
 }
 

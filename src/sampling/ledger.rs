@@ -11,6 +11,7 @@
 
 use crate::os::Leaves;
 use crate::profile::Run;
+use crate::sampling::clock::Random;
 
 /// How a look found a thread, as the kernel's scheduler sees it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -138,7 +139,7 @@ impl Ledger {
 pub struct Recent {
     runs: Vec<Run>,
     next: usize,
-    random: u64,
+    random: Random,
 }
 
 impl Recent {
@@ -147,7 +148,7 @@ impl Recent {
 
     /// None yet; `seed` makes two threads differ.
     pub fn new(seed: u64) -> Self {
-        Self { runs: Vec::new(), next: 0, random: seed | 1 }
+        Self { runs: Vec::new(), next: 0, random: Random::new(seed) }
     }
 
     /// Another.
@@ -161,11 +162,7 @@ impl Recent {
 
     /// One of them, by chance.
     pub fn draw(&mut self) -> Option<Run> {
-        // Marsaglia's xorshift64.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        let index = (self.random >> 32) as usize % self.runs.len().max(1);
+        let index = (self.random.next() >> 32) as usize % self.runs.len().max(1);
         self.runs.get(index).copied()
     }
 }
